@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The layout of every BPF map: what kernel and user space share. No functions.
+ * Padding is explicit and zero; sizes are asserted at the end, for both sides.
+ * Addresses are 16 bytes, v4-mapped (RFC 4291, 2.5.5.2) for IPv4; `__be` types
+ * are network byte order, all else is the host's. Times are CLOCK_MONOTONIC in
+ * nanoseconds. Any change of a layout raises MXLB_ABI.
+ */
+#ifndef MXLB_ABI_H
+#define MXLB_ABI_H
+
+#include <linux/types.h>
+
+#define MXLB_ABI 1
+
+#define MXLB_MAX_SERVICES 256
+#define MXLB_MAX_VIPS_PER_SERVICE 16
+#define MXLB_MAX_VIPS (MXLB_MAX_SERVICES * MXLB_MAX_VIPS_PER_SERVICE)
+#define MXLB_MAX_BACKENDS_PER_SERVICE 512
+/* Per-CPU counters are sized by this; 16 of the largest services fit. */
+#define MXLB_MAX_BACKENDS 8192
+#define MXLB_MAX_ORIGIN_VIPS 8
+/* Interface counters are an array indexed by ifindex modulo this: a hash would
+ * cost each packet a look-up. mxlbd warns when two of its interfaces collide. */
+#define MXLB_IFINDEX_SLOTS 1024
+#define MXLB_NAME_MAX 320
+
+/* The index of a family's part in every pair of this file. */
+enum mxlb_family { MXLB_V4, MXLB_V6, MXLB_FAMILIES };
+
+struct mxlb_addr {
+	union {
+		__u8 b[16];
+		__be32 w[4];
+	};
+};
+
+/* An address with a port: key of `vips` and `origins`. */
+struct mxlb_endpoint {
+	struct mxlb_addr addr;
+	__be16 port;
+	__u16 zero;
+};
+
+/* vips: endpoint -> this. */
+struct mxlb_vip {
+	__u16 id; /* below MXLB_MAX_VIPS, never 0 */
+	__u16 service;
+};
+
+enum mxlb_scheduler { MXLB_SOURCE, MXLB_ROUND_ROBIN, MXLB_RANDOM, MXLB_LEAST_CONNECTIONS };
+enum mxlb_forward { MXLB_NAT, MXLB_DSR, MXLB_TUNNEL };
+enum mxlb_unavailable { MXLB_RESET, MXLB_DROP };
+
+/* services: id -> this. A zeroed record is "no service". */
+struct mxlb_service {
+	__u8 exists;
+	__u8 scheduler;	  /* enum mxlb_scheduler */
+	__u8 forward;	  /* enum mxlb_forward */
+	__u8 unavailable; /* enum mxlb_unavailable */
+	__u32 hash_seed;
+	struct mxlb_addr mask[MXLB_FAMILIES]; /* affinity prefix, over the v4-mapped form */
+};
+
+/* Whether a backend's address may get new connections. */
+enum mxlb_leg_state {
+	MXLB_LEG_ABSENT, /* no address of this family */
+	MXLB_LEG_UP,
+	MXLB_LEG_DOWN,	  /* judged bad by health */
+	MXLB_LEG_WITHHELD /* wanted so: drain, maint, weight 0, removed, hold-down */
+};
+
+struct mxlb_leg {
+	struct mxlb_addr addr;
+	__be16 port;
+	__u8 state; /* enum mxlb_leg_state: what the data path obeys */
+	__u8 judged; /* enum mxlb_leg_state: health's own view, for an adopting start */
+};
+
+/* backends: id -> this. Ids are stable across reload and restart; 0 is none. */
+struct mxlb_backend {
+	__u8 exists;
+	__u8 zero;
+	__u16 service;
+	__u32 max_connections; /* 0: no limit; over both families */
+	struct mxlb_leg leg[MXLB_FAMILIES];
+};
+
+/* origins: a backend's endpoint -> the VIPs that it answers for. Unused slots are
+ * zero and come last. The same address may serve several services, hence pairs. */
+struct mxlb_origin {
+	struct {
+		__u16 vip;
+		__u16 backend;
+	} of[MXLB_MAX_ORIGIN_VIPS];
+};
+
+/* rings, standby_rings: service * MXLB_FAMILIES + family -> inner array of __u32.
+ * Index 0 holds the number of slots, slot i stands at index i + 1: size and
+ * content are swapped as one. A missing ring means that the tier is empty. */
+#define MXLB_RING_DEFAULT 16381
+
+/* names: (kind, id) -> name. Not read by packets: it lets a restarted daemon
+ * tell which service and backend the ids in the pinned maps belong to. */
+enum mxlb_name_kind { MXLB_NAME_SERVICE = 1, MXLB_NAME_BACKEND };
+struct mxlb_name_key {
+	__u32 kind;
+	__u32 id;
+};
+struct mxlb_name {
+	char text[MXLB_NAME_MAX]; /* NUL-terminated; a backend's is "service/backend" */
+};
+
+/* flows: one entry per connection, for both directions. */
+struct mxlb_flow_key {
+	struct mxlb_addr client;
+	__be16 client_port;
+	__u16 vip;
+};
+
+enum mxlb_flow_state { MXLB_FLOW_HALF_OPEN, MXLB_FLOW_ESTABLISHED, MXLB_FLOW_CLOSING };
+
+#define MXLB_FLOW_SYNACK 0x01u	/* the backend has answered the SYN */
+#define MXLB_FLOW_FIN_IN 0x02u	/* the client has closed its side */
+#define MXLB_FLOW_FIN_OUT 0x04u /* the backend has closed its side */
+#define MXLB_FLOW_ADOPTED 0x08u /* met in mid-connection */
+#define MXLB_FLOW_RST_IN 0x10u
+#define MXLB_FLOW_RST_OUT 0x20u
+#define MXLB_FLOW_IDLE 0x40u /* ended by the sweeper, only in events */
+
+/* A cached next hop. Stale once `until` has passed or `generation` has moved on. */
+struct mxlb_hop {
+	__u64 until;
+	__u32 generation;
+	__u32 ifindex;
+	__u16 mtu;
+	__u8 dst[6];
+	__u8 src[6];
+	__u8 zero[2];
+};
+
+enum mxlb_direction { MXLB_IN, MXLB_OUT, MXLB_DIRECTIONS }; /* to the backend, to the client */
+
+struct mxlb_flow {
+	__u64 created;
+	__u64 seen;
+	__u32 state; /* enum mxlb_flow_state; changed by compare-and-swap only */
+	__u32 flags; /* MXLB_FLOW_*; set atomically */
+	__u16 backend;
+	__u16 service;
+	__u32 client_isn; /* sequence number of the SYN; 0 when adopted */
+	__u64 bytes[MXLB_DIRECTIONS]; /* IP lengths, both directions */
+	struct mxlb_hop hop[MXLB_DIRECTIONS];
+};
+
+/* backend_load: id -> live flows (half-open and established). */
+struct mxlb_load {
+	__u64 flows;
+	__u64 open[MXLB_FAMILIES]; /* of these the established */
+};
+
+/* tallies[0]: changed by the data path, recounted by the sweeper. */
+struct mxlb_tallies {
+	__u64 half_open;
+	__u64 established;
+	__u64 adopted;	  /* flows met in mid-connection, ever */
+	__u64 table_full; /* SYNs served without a flow, ever */
+	__u64 events_lost;
+	__u64 stateless_until; /* replies without a flow are translated till then */
+};
+
+/* settings[0]: written by the daemon, read by the data path per packet. */
+struct mxlb_settings {
+	__u32 hop_generation; /* bumped whenever links, routes or neighbours change */
+	__u32 half_open_max;
+};
+
+/* Per-CPU counters. */
+struct mxlb_service_count { /* service * MXLB_FAMILIES + family */
+	__u64 syns;
+	__u64 connections;
+	__u64 refused;
+	__u64 zero;
+};
+struct mxlb_backend_count { /* backend * MXLB_FAMILIES + family */
+	__u64 connections;
+	__u64 packets[MXLB_DIRECTIONS];
+	__u64 bytes[MXLB_DIRECTIONS];
+	__u64 ended[5]; /* enum mxlb_flow_end */
+};
+enum mxlb_action { MXLB_ACTION_PASS, MXLB_ACTION_REDIRECT, MXLB_ACTION_TX, MXLB_ACTION_DROP, MXLB_ACTIONS };
+struct mxlb_interface_count { /* ifindex % MXLB_IFINDEX_SLOTS */
+	__u64 packets[MXLB_ACTIONS];
+};
+
+enum mxlb_flow_end {
+	MXLB_END_FIN,
+	MXLB_END_CLIENT_RESET,
+	MXLB_END_BACKEND_RESET,
+	MXLB_END_IDLE,
+	MXLB_END_LB_RESET,
+	MXLB_FLOW_ENDS
+};
+
+/* Argument and result of the sweeper (a syscall program's context). Time-outs are
+ * arguments, not knobs: the daemon that sweeps has them in its own config. */
+struct mxlb_sweep {
+	__u64 now;
+	__u64 half_open_timeout;
+	__u64 idle_timeout;
+	__u64 closed_timeout;
+	__u64 seen;    /* out: flows looked at */
+	__u64 removed; /* out */
+	__u64 half_open;
+	__u64 established;
+};
+
+#ifdef __cplusplus
+#define MXLB_ASSERT_SIZE(type, size) static_assert(sizeof(struct type) == (size), #type)
+#else
+#define MXLB_ASSERT_SIZE(type, size) _Static_assert(sizeof(struct type) == (size), #type)
+#endif
+MXLB_ASSERT_SIZE(mxlb_endpoint, 20);
+MXLB_ASSERT_SIZE(mxlb_vip, 4);
+MXLB_ASSERT_SIZE(mxlb_service, 40);
+MXLB_ASSERT_SIZE(mxlb_leg, 20);
+MXLB_ASSERT_SIZE(mxlb_backend, 48);
+MXLB_ASSERT_SIZE(mxlb_origin, 32);
+MXLB_ASSERT_SIZE(mxlb_flow_key, 20);
+MXLB_ASSERT_SIZE(mxlb_hop, 32);
+MXLB_ASSERT_SIZE(mxlb_flow, 112);
+MXLB_ASSERT_SIZE(mxlb_load, 24);
+MXLB_ASSERT_SIZE(mxlb_tallies, 48);
+MXLB_ASSERT_SIZE(mxlb_backend_count, 80);
+MXLB_ASSERT_SIZE(mxlb_sweep, 64);
+
+#endif
