@@ -69,7 +69,7 @@ $(B)/%.skel.h: $(B)/%.bpf.o
 
 # ---- checks -----------------------------------------------------------------
 
-include tests/tests.mk
+-include tests/tests.mk
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | \
@@ -78,6 +78,7 @@ help: ## this list
 clean: ## remove build/
 	$(Q)rm -rf $(B)
 
+.SECONDARY: $(BPF_PROGS:%=$(B)/%.bpf.o)
 .DELETE_ON_ERROR:
 .PHONY: all help clean
 .DEFAULT_GOAL := all

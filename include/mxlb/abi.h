@@ -52,6 +52,8 @@ enum mxlb_scheduler { MXLB_SOURCE, MXLB_ROUND_ROBIN, MXLB_RANDOM, MXLB_LEAST_CON
 enum mxlb_forward { MXLB_NAT, MXLB_DSR, MXLB_TUNNEL };
 enum mxlb_unavailable { MXLB_RESET, MXLB_DROP };
 
+/* vip_endpoints: vip id -> struct mxlb_endpoint; the way back from an id. */
+
 /* services: id -> this. A zeroed record is "no service". */
 struct mxlb_service {
 	__u8 exists;
@@ -83,6 +85,7 @@ struct mxlb_backend {
 	__u8 zero;
 	__u16 service;
 	__u32 max_connections; /* 0: no limit; over both families */
+	__u32 weight;	       /* effective; for least-connections, the ring has its own copy */
 	struct mxlb_leg leg[MXLB_FAMILIES];
 };
 
@@ -149,6 +152,8 @@ struct mxlb_flow {
 	__u16 backend;
 	__u16 service;
 	__u32 client_isn; /* sequence number of the SYN; 0 when adopted */
+	__u32 server_isn; /* of the SYN-ACK, once MXLB_FLOW_SYNACK is set */
+	__u32 zero;
 	__u64 bytes[MXLB_DIRECTIONS]; /* IP lengths, both directions */
 	struct mxlb_hop hop[MXLB_DIRECTIONS];
 };
@@ -224,11 +229,11 @@ MXLB_ASSERT_SIZE(mxlb_endpoint, 20);
 MXLB_ASSERT_SIZE(mxlb_vip, 4);
 MXLB_ASSERT_SIZE(mxlb_service, 40);
 MXLB_ASSERT_SIZE(mxlb_leg, 20);
-MXLB_ASSERT_SIZE(mxlb_backend, 48);
+MXLB_ASSERT_SIZE(mxlb_backend, 52);
 MXLB_ASSERT_SIZE(mxlb_origin, 32);
 MXLB_ASSERT_SIZE(mxlb_flow_key, 20);
 MXLB_ASSERT_SIZE(mxlb_hop, 32);
-MXLB_ASSERT_SIZE(mxlb_flow, 112);
+MXLB_ASSERT_SIZE(mxlb_flow, 120);
 MXLB_ASSERT_SIZE(mxlb_load, 24);
 MXLB_ASSERT_SIZE(mxlb_tallies, 48);
 MXLB_ASSERT_SIZE(mxlb_backend_count, 80);

@@ -22,6 +22,6 @@ struct mxlb_event {
 	__u32 zero;
 	struct mxlb_flow flow;
 };
-MXLB_ASSERT_SIZE(mxlb_event, 152);
+MXLB_ASSERT_SIZE(mxlb_event, 160);
 
 #endif

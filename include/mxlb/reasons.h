@@ -11,12 +11,11 @@
 #define MXLB_REASONS(X)                                                                            \
 	X(NONE, "none", "not a reason; keeps 0 free for \"go on\"")                                \
 	X(FRAGMENT, "fragment", "first fragment of a TCP segment to a VIP")                        \
-	X(IP_OPTIONS, "ip_options", "IPv4 source routing towards a VIP")                           \
+	X(IP_OPTIONS, "ip_options", "IPv4 options in a packet to a VIP")                           \
 	X(BAD_LENGTH, "bad_length", "IP or TCP length contradicts the packet")                     \
 	X(BAD_FLAGS, "bad_flags", "impossible TCP flags, such as SYN with FIN")                    \
 	X(TTL_EXPIRED, "ttl_expired", "TTL or hop limit ends at this router")                      \
-	X(NO_BACKEND, "no_backend", "no backend can take the connection (unavailable: drop)")      \
-	X(REFUSED, "refused", "no backend can take the connection; answered with RST")             \
+	X(NO_BACKEND, "no_backend", "no backend can take the packet, and no RST was due")      \
 	X(NO_SERVICE, "no_service", "the VIP has no service record; should not happen")            \
 	X(NO_ROUTE, "no_route", "the routing table has no way to the next hop")                    \
 	X(FORWARDING_OFF, "forwarding_off", "the kernel does not forward on the ingress interface") \

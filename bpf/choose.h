@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Which backend? One ring, indexed as the scheduler says, then walked (bounded)
+ * past candidates that can't serve; then the standby ring. Writes nothing but
+ * p->backend, since XDP may yet leave the packet to TC.
+ */
+#ifndef CHOOSE_H
+#define CHOOSE_H
+
+#include "maps.h"
+#include "mxlb/hash.h"
+#include "pkt.h"
+
+#define CHOOSE_WALK_MAX 64
+
+static __always_inline int choose_can_serve(const struct pkt *p, __u32 id)
+{
+	const struct mxlb_backend *backend = bpf_map_lookup_elem(&backends, &id);
+	const struct mxlb_load *load;
+
+	if (!backend || !backend->exists || backend->leg[p->family & 1].state != MXLB_LEG_UP)
+		return 0;
+	if (!backend->max_connections)
+		return 1;
+	load = bpf_map_lookup_elem(&backend_load, &id);
+	return load && load->flows < backend->max_connections;
+}
+
+static __always_inline __u32 choose_hash(const struct pkt *p, const struct mxlb_service *service)
+{
+	struct mxlb_addr prefix = p->src.addr;
+
+#pragma unroll
+	for (int i = 0; i < 4; i++)
+		prefix.w[i] &= service->mask[p->family & 1].w[i];
+	return mxlb_hash(&prefix, service->hash_seed);
+}
+
+static __always_inline __u32 choose_index(const struct pkt *p, const struct mxlb_service *service)
+{
+	const struct mxlb_service_count *count;
+	__u32 index;
+
+	switch (service->scheduler) {
+	case MXLB_SOURCE:
+		return choose_hash(p, service);
+	case MXLB_ROUND_ROBIN:
+		/* Per CPU, so each starts elsewhere; neighbouring slots differ. */
+		index = p->service * MXLB_FAMILIES + p->family;
+		count = bpf_map_lookup_elem(&service_counts, &index);
+		return (count ? (__u32)count->syns : 0) + bpf_get_smp_processor_id() * 4099;
+	default:
+		return bpf_get_prandom_u32();
+	}
+}
+
+/* The first of a ring, from `index` on, that can serve; 0: none within the walk. */
+static __always_inline __u32 choose_walk(const struct pkt *p, void *ring, __u32 index)
+{
+	__u32 zero = 0, *size = bpf_map_lookup_elem(ring, &zero);
+
+	if (!size || !*size)
+		return 0;
+	for (__u32 i = 0; i < CHOOSE_WALK_MAX && i < knobs.ring_walk; i++) {
+		__u32 slot = 1 + (index + i) % *size;
+		__u32 *id = bpf_map_lookup_elem(ring, &slot);
+
+		if (id && choose_can_serve(p, *id))
+			return *id;
+	}
+	return 0;
+}
+
+static __always_inline __u32 choose_score(__u32 id, __u64 *weight)
+{
+	const struct mxlb_backend *backend = bpf_map_lookup_elem(&backends, &id);
+	const struct mxlb_load *load = bpf_map_lookup_elem(&backend_load, &id);
+
+	*weight = backend && backend->weight ? backend->weight : 1;
+	return load ? load->flows : 0;
+}
+
+/* Power of two choices: the less loaded, by weight, of two random ones. */
+static __always_inline __u32 choose_less(const struct pkt *p, void *ring, __u32 first)
+{
+	__u32 second = choose_walk(p, ring, bpf_get_prandom_u32());
+	__u64 weight_first, weight_second;
+	__u64 load_first = choose_score(first, &weight_first);
+	__u64 load_second = choose_score(second, &weight_second);
+
+	return load_first * weight_second <= load_second * weight_first ? first : second;
+}
+
+static __always_inline __u32 choose_from(const struct pkt *p, const struct mxlb_service *service,
+					 void *ring, __u32 index)
+{
+	__u32 id;
+
+	if (!ring)
+		return 0;
+	id = choose_walk(p, ring, index);
+	if (id && service->scheduler == MXLB_LEAST_CONNECTIONS)
+		id = choose_less(p, ring, id);
+	return id;
+}
+
+static __always_inline int choose(struct pkt *p)
+{
+	const struct mxlb_service *service = bpf_map_lookup_elem(&services, &p->service);
+	__u32 table = p->service * MXLB_FAMILIES + p->family, index;
+
+	if (!service || !service->exists)
+		return -MXLB_REASON_NO_SERVICE;
+	index = choose_index(p, service);
+	p->backend = choose_from(p, service, bpf_map_lookup_elem(&rings, &table), index);
+	if (!p->backend)
+		p->backend = choose_from(p, service, bpf_map_lookup_elem(&standby_rings, &table),
+					 index);
+	return p->backend ? VERDICT_GO_ON : -MXLB_REASON_NO_BACKEND;
+}
+
+#endif

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * When no backend can serve: turn the SYN into the RST that a closed port would
+ * answer (RFC 9293, 3.10.7.1), so that the sender tries its next MX at once; silence
+ * would cost it 30 s or more. Only a bare SYN is answered: anything else is dropped,
+ * which also keeps two balancers from answering each other.
+ */
+#ifndef REFUSE_H
+#define REFUSE_H
+
+#include <linux/if_ether.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/tcp.h>
+
+#include "csum.h"
+#include "pkt.h"
+
+#define TCP_HLEN     20
+#define TCP_HLEN_MAX 60
+
+static __always_inline __u32 refuse_sum(const __u8 *bytes, __u32 len)
+{
+	const __be16 *word = (const void *)bytes;
+	__u32 sum = 0;
+
+	for (__u32 i = 0; i < TCP_HLEN_MAX / 2 && i < len / 2; i++)
+		sum += word[i];
+	return sum;
+}
+
+static __always_inline void refuse_swap(__u8 *a, __u8 *b, __u32 len)
+{
+	for (__u32 i = 0; i < len; i++) {
+		__u8 keep = a[i];
+
+		a[i] = b[i];
+		b[i] = keep;
+	}
+}
+
+/* The header of the answer, but for its checksum. */
+static __always_inline void refuse_header(const struct tcphdr *syn, struct tcphdr *rst)
+{
+	rst->source = syn->dest;
+	rst->dest = syn->source;
+	rst->ack_seq = bpf_htonl(bpf_ntohl(syn->seq) + 1);
+	rst->doff = TCP_HLEN / 4;
+	rst->rst = 1;
+	rst->ack = 1;
+	rst->check = syn->check; /* hook_l4_csum goes on from here */
+}
+
+static __always_inline void refuse_ip(const struct pkt *p, void *l3)
+{
+	if (p->family == MXLB_V4) {
+		struct iphdr *ip = l3;
+		__be16 len = bpf_htons(sizeof(*ip) + TCP_HLEN), ttl_before, ttl_after;
+		__be16 *ttl = (__be16 *)&ip->ttl;
+
+		refuse_swap((__u8 *)&ip->saddr, (__u8 *)&ip->daddr, 4);
+		ttl_before = *ttl;
+		ip->ttl = 64;
+		ttl_after = *ttl;
+		ip->check = csum_apply(ip->check,
+				       (__u64)csum_diff16(ip->tot_len, len) +
+					       csum_diff16(ttl_before, ttl_after));
+		ip->tot_len = len;
+	} else {
+		struct ipv6hdr *ip = l3;
+
+		refuse_swap((__u8 *)&ip->saddr, (__u8 *)&ip->daddr, 16);
+		ip->payload_len = bpf_htons(TCP_HLEN);
+		ip->hop_limit = 64;
+	}
+}
+
+static __always_inline int refuse_write(struct pkt *p, const struct tcphdr *rst)
+{
+	void *data = hook_data(p), *end = hook_end(p);
+	struct tcphdr *tcp = data + (p->l4 & 0xfff);
+	struct ethhdr *eth = data;
+
+	if (data + ETH_HLEN + sizeof(struct ipv6hdr) > end || (void *)(tcp + 1) > end)
+		return -MXLB_REASON_REWRITE_FAILED;
+	refuse_swap(eth->h_dest, eth->h_source, ETH_ALEN);
+	refuse_ip(p, data + ETH_HLEN);
+	*tcp = *rst;
+	return 0;
+}
+
+/* The old header is read whole, since its options leave the sum with it. The
+ * addresses change places, which no sum notices; of the pseudo header the length
+ * changes. */
+static __always_inline int refuse_with_rst(struct pkt *p)
+{
+	__u8 old[TCP_HLEN_MAX] = {};
+	struct tcphdr rst = {};
+	__u32 len = p->tcp_len, l4 = p->l4;
+	__u32 pseudo = csum_diff16(bpf_htons(len), bpf_htons(TCP_HLEN));
+	__u64 segment;
+
+	if (len < TCP_HLEN || len > TCP_HLEN_MAX)
+		return -MXLB_REASON_BAD_LENGTH;
+	if (hook_load(p, l4, old, len))
+		return -MXLB_REASON_REWRITE_FAILED;
+	refuse_header((const struct tcphdr *)old, &rst);
+	segment = (__u64)(__u32)~refuse_sum(old, len) + refuse_sum((__u8 *)&rst, TCP_HLEN);
+	if (refuse_write(p, &rst) || hook_l4_csum(p, l4 + 16, pseudo, csum_fold32(segment)) ||
+	    hook_resize(p, l4 + TCP_HLEN))
+		return -MXLB_REASON_REWRITE_FAILED;
+	return hook_bounce(p);
+}
+
+static __always_inline int refuse(struct pkt *p)
+{
+	const struct mxlb_service *service = bpf_map_lookup_elem(&services, &p->service);
+	int is_bare_syn = pkt_is_syn(p) && p->len == p->l4 - ETH_HLEN + p->tcp_len;
+
+	count_refused(p);
+	if (!service || service->unavailable != MXLB_RESET || !is_bare_syn)
+		return -MXLB_REASON_NO_BACKEND;
+	return refuse_with_rst(p);
+}
+
+#endif
