@@ -36,8 +36,11 @@ static __always_inline int flow_find_in(struct pkt *p)
 	p->key.vip = p->vip;
 	flow = bpf_map_lookup_elem(&flows, &p->key);
 	/* Busy senders reuse ports: a SYN on a finished flow starts a new one. */
-	if (!flow || (pkt_is_syn(p) && flow->state == MXLB_FLOW_CLOSING))
+	if (!flow || (pkt_is_syn(p) && flow->state == MXLB_FLOW_CLOSING)) {
+		if (p->is_leaving)
+			return VERDICT_PASS;
 		flow_open(p);
+	}
 	if (flow)
 		flow_use(p, flow);
 	return VERDICT_GO_ON;
@@ -121,17 +124,20 @@ static __always_inline void flow_count_new(struct pkt *p, const struct mxlb_flow
 	flow_count_open(flow->backend, p->family, 1);
 }
 
-/* The table is full, or another processor has just inserted the same flow: the
- * packet goes its way without memory. */
-static __always_inline void flow_serve_stateless(struct pkt *p, int err)
+/* A SYN that gets no memory: for a while replies are known by their origin alone.
+ * One event a period, not one a SYN: this is what a flood looks like. */
+static __always_inline void flow_go_stateless(struct pkt *p)
 {
 	struct mxlb_tallies *tally = tallies_get();
+	__u64 until;
 
-	if (!tally || err == -17 /* EEXIST: nothing is full */)
+	if (!tally || !pkt_is_syn(p))
 		return;
+	until = tally->stateless_until;
 	tally->stateless_until = p->now + knobs.stateless_for;
 	__sync_fetch_and_add(&tally->table_full, 1);
-	emit_table_full(&p->key, p->now);
+	if (until < p->now)
+		emit_table_full(&p->key, p->now);
 }
 
 static __always_inline int flow_insert(struct pkt *p)
@@ -149,8 +155,10 @@ static __always_inline int flow_insert(struct pkt *p)
 	int err;
 
 	p->flow = NULL;
-	if (!p->remember)
+	if (!p->remember) {
+		flow_go_stateless(p);
 		return VERDICT_GO_ON;
+	}
 	err = flow_take_place(p);
 	if (err)
 		return err;
@@ -159,7 +167,8 @@ static __always_inline int flow_insert(struct pkt *p)
 	err = bpf_map_update_elem(&flows, &p->key, &flow, is_reopened ? BPF_ANY : BPF_NOEXIST);
 	if (err) {
 		flow_leave_place(p);
-		flow_serve_stateless(p, err);
+		if (err != -17) /* EEXIST: another processor was first, nothing is full */
+			flow_go_stateless(p);
 		return VERDICT_GO_ON;
 	}
 	flow_count_new(p, &flow);

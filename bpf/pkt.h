@@ -44,6 +44,7 @@ struct pkt {
 
 	/* vip */
 	__u8 direction; /* enum mxlb_direction */
+	__u8 is_leaving;
 	__u16 vip;
 	__u32 service;
 	const struct mxlb_origin *origin; /* for a packet to the client */

@@ -18,6 +18,7 @@ static __always_inline int vip_match(struct pkt *p)
 		p->direction = MXLB_IN;
 		p->vip = vip->id;
 		p->service = vip->service;
+		p->is_leaving = vip->is_leaving;
 		return p->fault ? -(int)p->fault : VERDICT_GO_ON;
 	}
 	p->origin = bpf_map_lookup_elem(&origins, &p->src);

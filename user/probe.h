@@ -35,7 +35,8 @@ struct probe_result {
 /* Called exactly once, never from within probe_start; the result lives until it
  * returns, after which the probe has freed itself. */
 typedef void (*probe_done)(const struct probe_result *result, void *arg);
-/* Called once when TCP has connected, before any reply; may be NULL. */
+/* Called once when TCP has connected, before any reply; may be NULL. Neither
+ * callback may cancel its own probe. */
 typedef void (*probe_connected)(void *arg);
 
 struct probe_spec {

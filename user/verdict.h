@@ -51,6 +51,7 @@ struct verdict {
 	uint64_t since_ms;	   /* of the state */
 	unsigned streak;	   /* consecutive outcomes against the state */
 	bool changing;		   /* streak > 0 or checking: use the fast interval */
+	bool is_new;		   /* no outcome yet: the first wait is spread */
 	uint64_t held_until_ms;	   /* up, but not to serve before this (hold-down); 0: none */
 };
 

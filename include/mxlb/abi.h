@@ -44,8 +44,10 @@ struct mxlb_endpoint {
 
 /* vips: endpoint -> this. */
 struct mxlb_vip {
-	__u16 id; /* below MXLB_MAX_VIPS, never 0 */
+	__u16 id; /* 1 to MXLB_MAX_VIPS */
 	__u16 service;
+	__u8 is_leaving; /* out of the config: keeps its flows, gets no new ones */
+	__u8 zero[3];
 };
 
 enum mxlb_scheduler { MXLB_SOURCE, MXLB_ROUND_ROBIN, MXLB_RANDOM, MXLB_LEAST_CONNECTIONS };
@@ -226,7 +228,7 @@ struct mxlb_sweep {
 #define MXLB_ASSERT_SIZE(type, size) _Static_assert(sizeof(struct type) == (size), #type)
 #endif
 MXLB_ASSERT_SIZE(mxlb_endpoint, 20);
-MXLB_ASSERT_SIZE(mxlb_vip, 4);
+MXLB_ASSERT_SIZE(mxlb_vip, 8);
 MXLB_ASSERT_SIZE(mxlb_service, 40);
 MXLB_ASSERT_SIZE(mxlb_leg, 20);
 MXLB_ASSERT_SIZE(mxlb_backend, 52);

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The data path as kernel objects: mounts the bpffs, loads the programs over pinned
+ * maps, attaches them to interfaces, and takes all away again. Adapter of libbpf's
+ * object, link and TC calls.
+ */
+#ifndef DATAPLANE_H
+#define DATAPLANE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "conf.h"
+
+struct dataplane;
+struct dpmaps;
+
+struct dataplane_interface {
+	char name[16];
+	unsigned ifindex;	     /* 0: not there at the moment */
+	enum conf_datapath datapath; /* what is in use: xdp, xdp-generic or tc */
+	enum conf_datapath wanted;   /* as configured */
+	char note[160];		     /* why not the first choice, or "" */
+};
+
+/* Loads everything; *is_adopted tells whether pinned flows were taken over. On failure
+ * a negative errno and a full message in `why` (what: why; what to do). */
+int dataplane_load(const struct conf *conf, struct dataplane **plane, bool *is_adopted, char *why,
+		   size_t why_len);
+/* Attaches one interface (again, after it came back), or replaces its program. */
+int dataplane_attach(struct dataplane *plane, const struct conf_interface *wanted, char *why,
+		     size_t why_len);
+int dataplane_detach(struct dataplane *plane, const char *name);
+/* An interface went away or came back under another index. */
+void dataplane_interface_gone(struct dataplane *plane, const char *name);
+const struct dataplane_interface *dataplane_interfaces(const struct dataplane *plane, size_t *n);
+struct dpmaps *dataplane_maps(struct dataplane *plane);
+/* Closes descriptors; programs, links and pins stay. Takes NULL. */
+void dataplane_close(struct dataplane *plane);
+/* Removes programs, filters, qdiscs it made, pins and the bpffs it mounted. */
+int dataplane_purge(const struct conf *conf, char *why, size_t why_len);
+
+#endif

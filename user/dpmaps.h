@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The only file that writes (and reads) BPF maps: carries out plan steps, sums
+ * counters, walks flows, runs the sweeper. Adapter of libbpf's map calls; file
+ * descriptors come from dataplane.
+ */
+#ifndef DPMAPS_H
+#define DPMAPS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "mxlb/abi.h"
+#include "mxlb/event.h"
+
+struct dpmaps;
+struct dp_state;
+struct plan;
+
+/* Descriptors of the loaded maps, borrowed; all must be valid. */
+struct dpmaps_fds {
+	int vips, vip_endpoints, services, backends, origins, rings, standby_rings, flows;
+	int backend_load, tallies, settings, devices, names, service_counts, backend_counts;
+	int drops, interface_counts, events;
+	int sweep; /* the program */
+};
+
+/* 0, or a negative errno. */
+int dpmaps_new(const struct dpmaps_fds *fds, struct dpmaps **maps);
+void dpmaps_free(struct dpmaps *maps);
+
+/* Carries out all steps in order; `want` is the state that they index. 0, or a negative
+ * errno with *what naming the step that failed (static text). */
+int dpmaps_apply(struct dpmaps *maps, const struct plan *plan, const struct dp_state *want,
+		 const char **what);
+/* What the pinned maps hold, for an adopting start; rings are left unknown. */
+void dpmaps_read(struct dpmaps *maps, struct dp_state *state);
+
+/* Sums over all processors; 0 or a negative errno. */
+int dpmaps_service_count(struct dpmaps *maps, uint32_t service, enum mxlb_family family,
+			 struct mxlb_service_count *sum);
+int dpmaps_backend_count(struct dpmaps *maps, uint32_t backend, enum mxlb_family family,
+			 struct mxlb_backend_count *sum);
+int dpmaps_drops(struct dpmaps *maps, __u32 reason, __u64 *sum);
+int dpmaps_interface_count(struct dpmaps *maps, unsigned ifindex, struct mxlb_interface_count *sum);
+int dpmaps_load(struct dpmaps *maps, uint32_t backend, struct mxlb_load *load);
+int dpmaps_tallies(struct dpmaps *maps, struct mxlb_tallies *tallies);
+/* Bumps the hop generation: every cached next hop is asked for anew. */
+int dpmaps_hops_changed(struct dpmaps *maps);
+int dpmaps_set_half_open_max(struct dpmaps *maps, uint32_t max);
+int dpmaps_device_add(struct dpmaps *maps, unsigned ifindex);
+int dpmaps_device_del(struct dpmaps *maps, unsigned ifindex);
+
+/* Calls fn for each flow until it returns false. The walk is not a snapshot: flows
+ * that come or go meanwhile may be missed. 0 or a negative errno. */
+typedef bool (*dpmaps_flow_fn)(const struct mxlb_flow_key *key, const struct mxlb_flow *flow,
+			       void *arg);
+int dpmaps_flows(struct dpmaps *maps, dpmaps_flow_fn fn, void *arg);
+/* Copies all flows from another table (a restart with another flows.max). */
+int dpmaps_flows_copy(int from_fd, struct dpmaps *to, unsigned *lost);
+
+/* One pass of the sweeper; times in `sweep` as in abi.h, `now` is set here. */
+int dpmaps_sweep(struct dpmaps *maps, struct mxlb_sweep *sweep);
+
+/* The ring buffer of events: a descriptor to wait on, and a call to drain it. */
+int dpmaps_events_fd(struct dpmaps *maps);
+typedef void (*dpmaps_event_fn)(const struct mxlb_event *event, void *arg);
+int dpmaps_events_drain(struct dpmaps *maps, dpmaps_event_fn fn, void *arg);
+
+#endif
