@@ -140,18 +140,35 @@ static __always_inline void flow_go_stateless(struct pkt *p)
 		emit_table_full(&p->key, p->now);
 }
 
+/* A flow as this packet begins it, in the scratch space. */
+static __always_inline struct mxlb_flow *flow_begin(const struct pkt *p)
+{
+	__u32 zero = 0;
+	struct mxlb_flow *flow = bpf_map_lookup_elem(&scratch, &zero);
+
+	if (!flow)
+		return NULL;
+	__builtin_memset(flow, 0, sizeof(*flow));
+	flow->created = p->now;
+	flow->seen = p->now;
+	flow->state = MXLB_FLOW_HALF_OPEN;
+	flow->client_isn = p->seq;
+	if (!pkt_is_syn(p)) {
+		flow->state = MXLB_FLOW_ESTABLISHED;
+		flow->flags = MXLB_FLOW_ADOPTED;
+		flow->client_isn = 0;
+	}
+	flow->backend = p->backend;
+	flow->service = p->service;
+	flow->bytes[MXLB_IN] = p->len;
+	flow->hop[MXLB_IN] = p->hop;
+	return flow;
+}
+
 static __always_inline int flow_insert(struct pkt *p)
 {
-	int is_reopened = p->flow != NULL;
-	struct mxlb_flow flow = {
-		.created = p->now,
-		.seen = p->now,
-		.state = pkt_is_syn(p) ? MXLB_FLOW_HALF_OPEN : MXLB_FLOW_ESTABLISHED,
-		.flags = pkt_is_syn(p) ? 0 : MXLB_FLOW_ADOPTED,
-		.backend = p->backend,
-		.service = p->service,
-		.client_isn = pkt_is_syn(p) ? p->seq : 0,
-	};
+	__u64 how = p->flow ? BPF_ANY : BPF_NOEXIST;
+	struct mxlb_flow *flow;
 	int err;
 
 	p->flow = NULL;
@@ -162,16 +179,17 @@ static __always_inline int flow_insert(struct pkt *p)
 	err = flow_take_place(p);
 	if (err)
 		return err;
-	flow.bytes[MXLB_IN] = p->len;
-	flow.hop[MXLB_IN] = p->hop;
-	err = bpf_map_update_elem(&flows, &p->key, &flow, is_reopened ? BPF_ANY : BPF_NOEXIST);
-	if (err) {
-		flow_leave_place(p);
-		if (err != -17) /* EEXIST: another processor was first, nothing is full */
-			flow_go_stateless(p);
+	flow = flow_begin(p);
+	if (!flow)
+		return -MXLB_REASON_FLOW_GONE;
+	err = bpf_map_update_elem(&flows, &p->key, flow, how);
+	if (!err) {
+		flow_count_new(p, flow);
 		return VERDICT_GO_ON;
 	}
-	flow_count_new(p, &flow);
+	flow_leave_place(p);
+	if (err != -17) /* EEXIST: another processor was first, nothing is full */
+		flow_go_stateless(p);
 	return VERDICT_GO_ON;
 }
 

@@ -100,6 +100,15 @@ struct {
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } flows SEC(".maps");
 
+/* Where a new flow is put together: the stack has no room for it. Per CPU, and both
+ * hooks run in softirq, so nobody else writes to it meanwhile. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct mxlb_flow);
+} scratch SEC(".maps");
+
 /* Live flows per backend: atomic, not per CPU, since limits need the true sum. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -10,7 +10,7 @@
 #include "flow_end.h"
 #include "maps.h"
 
-static __u64 sweep_timeout(const struct mxlb_sweep *arg, __u32 state)
+static __u64 sweep_timeout(const struct mxlb_sweep_args *arg, __u32 state)
 {
 	if (state == MXLB_FLOW_HALF_OPEN)
 		return arg->half_open_timeout;
@@ -18,7 +18,7 @@ static __u64 sweep_timeout(const struct mxlb_sweep *arg, __u32 state)
 }
 
 static long sweep_one(void *map, struct mxlb_flow_key *key, struct mxlb_flow *flow,
-		      struct mxlb_sweep *arg)
+		      struct mxlb_sweep_args *arg)
 {
 	__u64 seen = flow->seen;
 
@@ -38,9 +38,9 @@ static long sweep_one(void *map, struct mxlb_flow_key *key, struct mxlb_flow *fl
 }
 
 SEC("syscall")
-int mxlb_sweep(struct mxlb_sweep *arg)
+int mxlb_sweep(struct mxlb_sweep_args *arg)
 {
-	struct mxlb_sweep sweep = *arg;
+	struct mxlb_sweep_args sweep = *arg;
 
 	bpf_for_each_map_elem(&flows, sweep_one, &sweep, 0);
 	*arg = sweep;

@@ -18,6 +18,8 @@
 #define PARSE_L3 ETH_HLEN
 /* RFC 8200, 4.1 names six in a sensible chain; more is noise. */
 #define PARSE_MAX_EXT 6
+/* The verifier wants a bound on offsets; a mask is the cheapest. */
+#define PARSE_L4_MAX 0xff
 
 #define IP_OFFSET_MASK 0x1fff
 #define IP_MORE_FRAGS  0x2000
@@ -53,37 +55,46 @@ static __always_inline int parse_ipv4(struct pkt *p, void *data, void *end)
 	return VERDICT_GO_ON;
 }
 
-/* Steps over one extension header. Fragments other than the first end the parse. */
-static __always_inline int parse_ext(struct pkt *p, __u8 *next, void *data, void *end)
-{
-	struct ipv6_opt_hdr *ext = data + (p->l4 & 0xfff);
-
-	if ((void *)ext + 8 > end)
-		return VERDICT_PASS;
-	if (*next == IPPROTO_FRAGMENT) {
-		__be16 frag = *(__be16 *)((void *)ext + 2);
-
-		if (frag & bpf_htons(0xfff8))
-			return VERDICT_PASS;
-		p->fault = MXLB_REASON_FRAGMENT;
-		p->l4 += 8;
-	} else {
-		p->l4 += (ext->hdrlen + 1) * 8;
-	}
-	*next = ext->nexthdr;
-	return VERDICT_GO_ON;
-}
-
 static __always_inline int parse_is_ext(__u8 next)
 {
 	return next == IPPROTO_HOPOPTS || next == IPPROTO_ROUTING || next == IPPROTO_DSTOPTS ||
 	       next == IPPROTO_FRAGMENT;
 }
 
+/* Flags of what parse_ext_headers returns, above the offset of the TCP header. */
+#define PARSE_EXT_FRAGMENT 0x10000
+#define PARSE_EXT_OFFSET   0xffff
+
+/* The offset of the TCP header behind extension headers, or 0: not TCP, too long a
+ * chain, or a later fragment. Rare, hence a global function that loads bytes: its loop
+ * would multiply what the verifier has to look at. */
+__noinline int parse_ext_headers(HOOK_CTX *ctx, __u32 next)
+{
+	struct pkt p = { .ctx = ctx };
+	__u32 offset = PARSE_L3 + sizeof(struct ipv6hdr), flags = 0;
+
+	for (int i = 0; i < PARSE_MAX_EXT && parse_is_ext(next); i++) {
+		__u8 head[4]; /* next header, length in 8 bytes less one; or a fragment's offset */
+
+		if (hook_load(&p, offset, head, sizeof(head)))
+			return 0;
+		if (next != IPPROTO_FRAGMENT) {
+			offset += (head[1] + 1) * 8;
+		} else if (head[2] || (head[3] & 0xf8)) {
+			return 0;
+		} else {
+			flags = PARSE_EXT_FRAGMENT;
+			offset += 8;
+		}
+		next = head[0];
+	}
+	return next == IPPROTO_TCP && offset <= PARSE_EXT_OFFSET ? (int)(offset | flags) : 0;
+}
+
 static __always_inline int parse_ipv6(struct pkt *p, void *data, void *end)
 {
 	struct ipv6hdr *ip = data + PARSE_L3;
-	__u8 next;
+	int found;
 
 	if ((void *)(ip + 1) > end || ip->version != 6)
 		return VERDICT_PASS;
@@ -92,14 +103,17 @@ static __always_inline int parse_ipv6(struct pkt *p, void *data, void *end)
 	__builtin_memcpy(&p->dst.addr, &ip->daddr, sizeof(p->dst.addr));
 	p->len = bpf_ntohs(ip->payload_len) + sizeof(*ip);
 	p->l4 = PARSE_L3 + sizeof(*ip);
-	next = ip->nexthdr;
-	for (int i = 0; i < PARSE_MAX_EXT && parse_is_ext(next); i++) {
-		int verdict = parse_ext(p, &next, data, end);
-
-		if (verdict)
-			return verdict;
-	}
-	return next == IPPROTO_TCP ? VERDICT_GO_ON : VERDICT_PASS;
+	if (ip->nexthdr == IPPROTO_TCP)
+		return VERDICT_GO_ON;
+	if (!parse_is_ext(ip->nexthdr))
+		return VERDICT_PASS;
+	found = parse_ext_headers(p->ctx, ip->nexthdr);
+	if (found <= 0)
+		return VERDICT_PASS;
+	p->l4 = found & PARSE_EXT_OFFSET;
+	if (found & PARSE_EXT_FRAGMENT)
+		p->fault = MXLB_REASON_FRAGMENT;
+	return VERDICT_GO_ON;
 }
 
 /* GRO can glue more than the 16-bit length fields can say (BIG TCP): then they are
@@ -112,9 +126,9 @@ static __always_inline void parse_len(struct pkt *p)
 
 static __always_inline int parse_tcp(struct pkt *p, void *data, void *end)
 {
-	struct tcphdr *tcp = data + (p->l4 & 0xfff);
+	struct tcphdr *tcp = data + (p->l4 & PARSE_L4_MAX);
 
-	if ((void *)(tcp + 1) > end)
+	if (p->l4 > PARSE_L4_MAX || (void *)(tcp + 1) > end)
 		return VERDICT_PASS;
 	p->src.port = tcp->source;
 	p->dst.port = tcp->dest;

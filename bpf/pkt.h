@@ -64,9 +64,14 @@ struct pkt {
 	__u8 has_neighbour;
 	struct mxlb_addr gateway; /* without a neighbour: whom to resolve, v4-mapped */
 
-	/* rewrite */
-	struct mxlb_endpoint from, to;
+	struct mxlb_endpoint to; /* what rewrite puts in the place of pkt_from */
 };
+
+/* The endpoint that NAT changes: the VIP on the way in, the backend on the way out. */
+static __always_inline const struct mxlb_endpoint *pkt_from(const struct pkt *p)
+{
+	return p->direction == MXLB_IN ? &p->dst : &p->src;
+}
 
 static __always_inline int pkt_is_syn(const struct pkt *p)
 {

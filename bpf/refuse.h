@@ -13,21 +13,13 @@
 #include <linux/ipv6.h>
 #include <linux/tcp.h>
 
+#include "count.h"
 #include "csum.h"
+#include "parse.h"
 #include "pkt.h"
 
 #define TCP_HLEN     20
 #define TCP_HLEN_MAX 60
-
-static __always_inline __u32 refuse_sum(const __u8 *bytes, __u32 len)
-{
-	const __be16 *word = (const void *)bytes;
-	__u32 sum = 0;
-
-	for (__u32 i = 0; i < TCP_HLEN_MAX / 2 && i < len / 2; i++)
-		sum += word[i];
-	return sum;
-}
 
 static __always_inline void refuse_swap(__u8 *a, __u8 *b, __u32 len)
 {
@@ -78,7 +70,7 @@ static __always_inline void refuse_ip(const struct pkt *p, void *l3)
 static __always_inline int refuse_write(struct pkt *p, const struct tcphdr *rst)
 {
 	void *data = hook_data(p), *end = hook_end(p);
-	struct tcphdr *tcp = data + (p->l4 & 0xfff);
+	struct tcphdr *tcp = data + (p->l4 & PARSE_L4_MAX);
 	struct ethhdr *eth = data;
 
 	if (data + ETH_HLEN + sizeof(struct ipv6hdr) > end || (void *)(tcp + 1) > end)
@@ -98,15 +90,15 @@ static __always_inline int refuse_with_rst(struct pkt *p)
 	struct tcphdr rst = {};
 	__u32 len = p->tcp_len, l4 = p->l4;
 	__u32 pseudo = csum_diff16(bpf_htons(len), bpf_htons(TCP_HLEN));
-	__u64 segment;
+	__s64 segment;
 
 	if (len < TCP_HLEN || len > TCP_HLEN_MAX)
 		return -MXLB_REASON_BAD_LENGTH;
 	if (hook_load(p, l4, old, len))
 		return -MXLB_REASON_REWRITE_FAILED;
 	refuse_header((const struct tcphdr *)old, &rst);
-	segment = (__u64)(__u32)~refuse_sum(old, len) + refuse_sum((__u8 *)&rst, TCP_HLEN);
-	if (refuse_write(p, &rst) || hook_l4_csum(p, l4 + 16, pseudo, csum_fold32(segment)) ||
+	segment = bpf_csum_diff((__be32 *)old, len, (__be32 *)&rst, TCP_HLEN, 0);
+	if (segment < 0 || refuse_write(p, &rst) || hook_l4_csum(p, l4 + 16, pseudo, segment) ||
 	    hook_resize(p, l4 + TCP_HLEN))
 		return -MXLB_REASON_REWRITE_FAILED;
 	return hook_bounce(p);

@@ -13,6 +13,7 @@
 #include <linux/tcp.h>
 
 #include "csum.h"
+#include "parse.h"
 #include "pkt.h"
 
 #define TCP_CSUM_OFFSET 16
@@ -34,7 +35,7 @@ static __always_inline void rewrite_ipv4(const struct pkt *p, struct iphdr *ip)
 	__u64 diff;
 
 	ip->ttl--;
-	diff = csum_diff_addr(&p->from.addr, &p->to.addr) + (__u64)csum_diff16(before, *ttl);
+	diff = csum_diff_addr(&pkt_from(p)->addr, &p->to.addr) + (__u64)csum_diff16(before, *ttl);
 	ip->check = csum_apply(ip->check, diff);
 	if (p->direction == MXLB_IN)
 		ip->daddr = p->to.addr.w[3];
@@ -54,7 +55,7 @@ static __always_inline void rewrite_ipv6(const struct pkt *p, struct ipv6hdr *ip
 static __always_inline int rewrite_headers(const struct pkt *p)
 {
 	void *data = hook_data(p), *end = hook_end(p);
-	struct tcphdr *tcp = data + (p->l4 & 0xfff);
+	struct tcphdr *tcp = data + (p->l4 & PARSE_L4_MAX);
 	struct ethhdr *eth = data;
 
 	if (data + ETH_HLEN + sizeof(struct ipv6hdr) > end || (void *)(tcp + 1) > end)
@@ -76,10 +77,10 @@ static __always_inline int rewrite_headers(const struct pkt *p)
 
 static __always_inline int rewrite(struct pkt *p)
 {
-	__u32 pseudo = csum_diff_addr(&p->from.addr, &p->to.addr);
-	__u32 ports = csum_diff16(p->from.port, p->to.port);
+	__u32 pseudo = csum_diff_addr(&pkt_from(p)->addr, &p->to.addr);
+	__u32 ports = csum_diff16(pkt_from(p)->port, p->to.port);
 
-	if (p->from.port == p->to.port)
+	if (pkt_from(p)->port == p->to.port)
 		ports = 0;
 	if (hook_l4_csum(p, p->l4 + TCP_CSUM_OFFSET, pseudo, ports))
 		return -MXLB_REASON_REWRITE_FAILED;

@@ -13,7 +13,7 @@
 #define ROUTE_AF_INET  2
 #define ROUTE_AF_INET6 10
 
-/* What rewrite will change: from which endpoint to which. */
+/* What rewrite will put in the place of pkt_from. */
 static __always_inline int route_translate(struct pkt *p)
 {
 	__u32 vip = p->vip;
@@ -22,10 +22,12 @@ static __always_inline int route_translate(struct pkt *p)
 		const struct mxlb_backend *backend = bpf_map_lookup_elem(&backends, &p->backend);
 		const struct mxlb_leg *leg;
 
-		if (!backend || !backend->exists)
+		/* One that is gone has its address still, for flows that are closing. */
+		if (!backend)
 			return -MXLB_REASON_FLOW_GONE;
 		leg = &backend->leg[p->family & 1];
-		p->from = p->dst;
+		if (!leg->port)
+			return -MXLB_REASON_FLOW_GONE;
 		p->to.addr = leg->addr;
 		p->to.port = leg->port;
 		p->to.zero = 0;
@@ -34,7 +36,6 @@ static __always_inline int route_translate(struct pkt *p)
 
 		if (!end || !end->port)
 			return -MXLB_REASON_FLOW_GONE;
-		p->from = p->src;
 		p->to = *end;
 	}
 	return VERDICT_GO_ON;

@@ -2,7 +2,8 @@
 /*
  * One outgoing TCP connection on the event loop: the only file of the health path
  * that knows sockets and bufferevents. Bytes in, bytes out, an orderly end; knows
- * nothing of SMTP. Caller: probe.c.
+ * nothing of SMTP. The program must ignore SIGPIPE, for libevent writes without
+ * MSG_NOSIGNAL. Caller: probe.c.
  */
 #ifndef CONN_H
 #define CONN_H

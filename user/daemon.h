@@ -19,6 +19,8 @@ struct health;
 struct metrics;
 struct model;
 struct netlink;
+struct observe;
+struct state;
 
 struct daemon {
 	struct event_base *base;
@@ -31,6 +33,8 @@ struct daemon {
 	struct netlink *netlink;
 	struct ctl_server *ctl;
 	struct metrics *metrics;
+	struct observe *observe;
+	struct state *state; /* the state file */
 	bool is_adopted; /* started over a pinned data path */
 	uint64_t started_ms;
 	time_t config_loaded;	   /* when the config in force was read */

@@ -27,11 +27,14 @@ struct dataplane_interface {
  * a negative errno and a full message in `why` (what: why; what to do). */
 int dataplane_load(const struct conf *conf, struct dataplane **plane, bool *is_adopted, char *why,
 		   size_t why_len);
+/* The programs are in place on every interface: what only an older table still holds is
+ * taken over. Call once after the first attaches. */
+void dataplane_settle(struct dataplane *plane);
 /* Attaches one interface (again, after it came back), or replaces its program. */
 int dataplane_attach(struct dataplane *plane, const struct conf_interface *wanted, char *why,
 		     size_t why_len);
 int dataplane_detach(struct dataplane *plane, const char *name);
-/* An interface went away or came back under another index. */
+/* An interface went away; its record stays, with ifindex 0. */
 void dataplane_interface_gone(struct dataplane *plane, const char *name);
 const struct dataplane_interface *dataplane_interfaces(const struct dataplane *plane, size_t *n);
 struct dpmaps *dataplane_maps(struct dataplane *plane);

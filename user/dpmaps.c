@@ -105,12 +105,17 @@ static int backend_set(struct dpmaps *maps, const struct dp_backend *backend,
 	return err ? err : set(maps->fds.backends, &backend->id, value);
 }
 
+/* The addresses stay until the id is used again: the last packets of flows that are
+ * closing still find their way. */
 static int backend_del(struct dpmaps *maps, uint32_t id)
 {
-	struct mxlb_backend none = { 0 };
+	struct mxlb_backend gone;
 	struct mxlb_load empty = { 0 };
-	int err = set(maps->fds.backends, &id, &none);
+	int err = bpf_map_lookup_elem(maps->fds.backends, &id, &gone) ? -errno : 0;
 
+	gone.exists = 0;
+	if (!err)
+		err = set(maps->fds.backends, &id, &gone);
 	if (!err)
 		err = set(maps->fds.backend_load, &id, &empty);
 	if (!err)

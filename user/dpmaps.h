@@ -60,7 +60,7 @@ int dpmaps_flows(struct dpmaps *maps, dpmaps_flow_fn fn, void *arg);
 int dpmaps_flows_copy(int from_fd, struct dpmaps *to, unsigned *lost);
 
 /* One pass of the sweeper; times in `sweep` as in abi.h, `now` is set here. */
-int dpmaps_sweep(struct dpmaps *maps, struct mxlb_sweep *sweep);
+int dpmaps_sweep(struct dpmaps *maps, struct mxlb_sweep_args *sweep);
 
 /* The ring buffer of events: a descriptor to wait on, and a call to drain it. */
 int dpmaps_events_fd(struct dpmaps *maps);

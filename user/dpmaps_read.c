@@ -158,10 +158,10 @@ int dpmaps_flows_copy(int from_fd, struct dpmaps *to, unsigned *lost)
 	return err;
 }
 
-int dpmaps_sweep(struct dpmaps *maps, struct mxlb_sweep *sweep)
+int dpmaps_sweep(struct dpmaps *maps, struct mxlb_sweep_args *sweep)
 {
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = sweep, .ctx_size_in = sizeof(*sweep),
-		    .ctx_out = sweep, .ctx_size_out = sizeof(*sweep));
+	/* A syscall program's context is copied back to where it came from. */
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = sweep, .ctx_size_in = sizeof(*sweep));
 	struct timespec now;
 
 	(void)clock_gettime(CLOCK_MONOTONIC, &now);

@@ -19,6 +19,7 @@ static bool leg_may_fail_open(const struct model_backend *backend, enum mxlb_fam
 
 	return leg->exists && backend->admin.state == ADMIN_READY &&
 	       model_backend_weight(backend) && leg->verdict.state == HEALTH_DOWN &&
+	       leg->verdict.reason != HEALTH_OK /* adopted: not known why */ &&
 	       leg->verdict.reason != HEALTH_CONNECT_REFUSED &&
 	       !health_reason_is_unreachable(leg->verdict.reason);
 }

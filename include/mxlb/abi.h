@@ -211,7 +211,7 @@ enum mxlb_flow_end {
 
 /* Argument and result of the sweeper (a syscall program's context). Time-outs are
  * arguments, not knobs: the daemon that sweeps has them in its own config. */
-struct mxlb_sweep {
+struct mxlb_sweep_args {
 	__u64 now;
 	__u64 half_open_timeout;
 	__u64 idle_timeout;
@@ -239,6 +239,6 @@ MXLB_ASSERT_SIZE(mxlb_flow, 120);
 MXLB_ASSERT_SIZE(mxlb_load, 24);
 MXLB_ASSERT_SIZE(mxlb_tallies, 48);
 MXLB_ASSERT_SIZE(mxlb_backend_count, 80);
-MXLB_ASSERT_SIZE(mxlb_sweep, 64);
+MXLB_ASSERT_SIZE(mxlb_sweep_args, 64);
 
 #endif

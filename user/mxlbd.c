@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * mxlbd: the daemon's main. Options, the order of start and end, and the few timers
+ * that belong to no other service. Exit codes exist only here.
+ */
+#include <errno.h>
+#include <event2/event.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "addr.h"
+#include "apply.h"
+#include "apply_check.h"
+#include "conf.h"
+#include "ctl_server.h"
+#include "daemon.h"
+#include "dataplane.h"
+#include "dpmaps.h"
+#include "health.h"
+#include "log.h"
+#include "mem.h"
+#include "metrics.h"
+#include "model.h"
+#include "netlink.h"
+#include "notify.h"
+#include "observe.h"
+#include "priv.h"
+#include "state.h"
+
+#define DEFAULT_CONFIG	"/etc/mxlb/mxlb.yaml"
+#define SWEEP_SECONDS	2
+#define NEIGHBOUR_SECONDS 10
+
+enum { EXIT_RAN, EXIT_CANNOT, EXIT_USAGE };
+
+struct options {
+	const char *config;
+	bool check, purge;
+	int log_level; /* -1: the config's */
+};
+
+static const char usage[] =
+	"usage: mxlbd [OPTIONS]\n"
+	"\n"
+	"The daemon of mxlb: loads the data path, probes the backends, keeps the maps.\n"
+	"Runs in the foreground; SIGHUP reloads, SIGTERM ends it and leaves the data path\n"
+	"in place, so that mail flows on.\n"
+	"\n"
+	"  -c, --config FILE      default " DEFAULT_CONFIG "\n"
+	"      --check            check the config and exit (0: well, 2: not); needs no root\n"
+	"      --purge            remove programs, filters, pins and addresses; refuses while\n"
+	"                         the daemon runs\n"
+	"      --log-level LEVEL  error, warn, info or debug; default: the config's\n"
+	"      --version\n"
+	"      --help\n";
+
+static int usage_error(const char *what, const char *value)
+{
+	fprintf(stderr, "mxlbd: %s%s; see mxlbd --help\n", what, value);
+	return EXIT_USAGE;
+}
+
+static int log_level_parse(const char *text)
+{
+	static const char *const levels[] = { "error", "warn", "info", "debug" };
+
+	for (int i = 0; i < 4; i++)
+		if (!strcmp(levels[i], text))
+			return i;
+	return -1;
+}
+
+/* -1: go on; else the exit code. */
+static int options_parse(int argc, char **argv, struct options *options)
+{
+	enum { OPT_CHECK = 256, OPT_PURGE, OPT_LOG_LEVEL, OPT_VERSION };
+	static const struct option longs[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "check", no_argument, NULL, OPT_CHECK },
+		{ "purge", no_argument, NULL, OPT_PURGE },
+		{ "log-level", required_argument, NULL, OPT_LOG_LEVEL },
+		{ "version", no_argument, NULL, OPT_VERSION },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "c:h", longs, NULL)) != -1) {
+		switch (option) {
+		case 'c':
+			options->config = optarg;
+			break;
+		case OPT_CHECK:
+			options->check = true;
+			break;
+		case OPT_PURGE:
+			options->purge = true;
+			break;
+		case OPT_LOG_LEVEL:
+			options->log_level = log_level_parse(optarg);
+			if (options->log_level < 0)
+				return usage_error("--log-level: no such level: ", optarg);
+			break;
+		case OPT_VERSION:
+			puts("mxlbd " MXLB_VERSION);
+			return EXIT_RAN;
+		case 'h':
+			fputs(usage, stdout);
+			return EXIT_RAN;
+		default:
+			return EXIT_USAGE; /* getopt has said what */
+		}
+	}
+	return optind < argc ? usage_error("unexpected argument: ", argv[optind]) : -1;
+}
+
+uint64_t daemon_now_ms(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* ---- what happens while it runs --------------------------------------------- */
+
+static void on_hangup(evutil_socket_t fd, short what, void *arg)
+{
+	struct daemon *daemon = arg;
+	char *why = NULL;
+
+	(void)notify_reloading();
+	if (!apply_reload(daemon, &why))
+		log_info("reload: the new config is in force");
+	free(why);
+	(void)notify_ready();
+}
+
+static void on_terminate(evutil_socket_t fd, short what, void *arg)
+{
+	struct daemon *daemon = arg;
+
+	log_info("ending; the data path stays in place");
+	(void)notify_stopping();
+	(void)event_base_loopbreak(daemon->base);
+}
+
+static void on_sweep(evutil_socket_t fd, short what, void *arg)
+{
+	struct daemon *daemon = arg;
+	const struct conf_flows *flows = &daemon->model->conf->flows;
+	struct mxlb_sweep_args sweep = {
+		.half_open_timeout = flows->half_open_timeout_ms * 1000000ull,
+		.idle_timeout = flows->idle_timeout_ms * 1000000ull,
+		.closed_timeout = flows->closed_timeout_ms * 1000000ull,
+	};
+	int err = dpmaps_sweep(daemon->maps, &sweep);
+
+	if (err)
+		log_error("sweep: %s; flows are not aged", strerror(-err));
+	else if (sweep.removed)
+		log_debug("sweep: %llu flows, %llu removed", sweep.seen, sweep.removed);
+	apply_collect(daemon);
+}
+
+static void on_neighbours(evutil_socket_t fd, short what, void *arg)
+{
+	struct daemon *daemon = arg;
+	struct mxlb_addr *addrs = NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; i < daemon->model->n_services; i++) {
+		const struct model_service *service = daemon->model->services[i];
+
+		for (size_t j = 0; j < service->n_backends; j++)
+			for (int family = 0; family < MXLB_FAMILIES; family++) {
+				if (!service->backends[j]->leg[family].exists)
+					continue;
+				addrs = mem_append(addrs, &n, sizeof(*addrs));
+				addrs[n - 1] = service->backends[j]->conf.addr[family];
+			}
+	}
+	(void)netlink_neighbours_keep(daemon->netlink, addrs, n);
+	free(addrs);
+}
+
+static const struct conf_interface *conf_interface(const struct conf *conf, const char *name)
+{
+	for (size_t i = 0; i < conf->n_interfaces; i++)
+		if (!strcmp(conf->interfaces[i].name, name))
+			return &conf->interfaces[i];
+	return NULL;
+}
+
+static void on_link(enum netlink_change change, const struct netlink_link *link, void *arg)
+{
+	struct daemon *daemon = arg;
+	const struct conf_interface *wanted = conf_interface(daemon->model->conf, link->name);
+	char why[512];
+
+	if (!wanted || change == NETLINK_CHANGED)
+		return;
+	if (change == NETLINK_VANISHED) {
+		log_warn("interface %s: gone; it is taken up again when it comes back", link->name);
+		dataplane_interface_gone(daemon->plane, link->name);
+	} else if (dataplane_attach(daemon->plane, wanted, why, sizeof(why))) {
+		log_error("%s", why);
+	} else {
+		log_info("interface %s: back, and attached", link->name);
+	}
+}
+
+static void on_hops_changed(void *arg)
+{
+	struct daemon *daemon = arg;
+	int err = dpmaps_hops_changed(daemon->maps);
+
+	if (err)
+		log_error("next hops: %s; cached ones are used for another second", strerror(-err));
+}
+
+/* ---- start -------------------------------------------------------------------- */
+
+static void daemon_name(struct daemon *daemon)
+{
+	if (gethostname(daemon->helo, sizeof(daemon->helo) - 1) || !daemon->helo[0])
+		(void)snprintf(daemon->helo, sizeof(daemon->helo), "localhost");
+}
+
+static int start_interfaces(struct daemon *daemon, const struct conf *conf, char *why,
+			    size_t why_len)
+{
+	const struct dataplane_interface *now;
+	size_t n;
+
+	for (size_t i = 0; i < conf->n_interfaces; i++) {
+		int err = dataplane_attach(daemon->plane, &conf->interfaces[i], why, why_len);
+
+		if (err)
+			return err;
+	}
+	dataplane_settle(daemon->plane);
+	now = dataplane_interfaces(daemon->plane, &n);
+	for (size_t i = 0; i < n; i++)
+		log_info("interface %s: %s%s%s", now[i].name, conf_datapath_name(now[i].datapath),
+			 now[i].note[0] ? ": " : "", now[i].note);
+	return 0;
+}
+
+static int start_state(struct daemon *daemon, const struct conf *conf)
+{
+	char why[512];
+	int err = state_load(conf->state_dir, &daemon->state, why, sizeof(why));
+
+	if (err)
+		log_error("%s", why);
+	return daemon->state ? 0 : err;
+}
+
+/* What touches the host, in an order in which a failure leaves least behind. */
+static int start_plane(struct daemon *daemon, struct conf *conf, char *why, size_t why_len)
+{
+	static const struct netlink_ops ops = { on_link, on_hops_changed };
+	int err;
+
+	why[0] = '\0';
+	err = start_state(daemon, conf);
+	if (!err)
+		err = netlink_new(daemon->base, &ops, daemon, &daemon->netlink);
+	if (err) {
+		(void)snprintf(why, why_len, "netlink: %s", strerror(-err));
+		return err;
+	}
+	err = dataplane_load(conf, &daemon->plane, &daemon->is_adopted, why, why_len);
+	if (err)
+		return err;
+	daemon->maps = dataplane_maps(daemon->plane);
+	err = apply_new(daemon, &daemon->apply);
+	if (!err)
+		err = apply_start(daemon, conf, why, why_len);
+	return err ? err : start_interfaces(daemon, conf, why, why_len);
+}
+
+static int start_services(struct daemon *daemon, char *why, size_t why_len)
+{
+	int err = ctl_server_new(daemon, &daemon->ctl);
+
+	if (!err)
+		err = metrics_new(daemon, &daemon->metrics);
+	if (!err)
+		err = observe_new(daemon, &daemon->observe);
+	if (err) {
+		(void)snprintf(why, why_len, "could not start, for the reason above: %s",
+			       strerror(-err));
+		return err;
+	}
+	err = priv_drop(why, why_len);
+	if (!err)
+		err = health_new(daemon, &daemon->health);
+	if (!err)
+		health_sync(daemon->health);
+	return err;
+}
+
+static void timer_every(struct daemon *daemon, int seconds, event_callback_fn fn,
+			struct event **timer)
+{
+	struct timeval tv = { seconds, 0 };
+
+	*timer = mem_check(event_new(daemon->base, -1, EV_PERSIST, fn, daemon));
+	(void)event_add(*timer, &tv);
+}
+
+static void signal_on(struct daemon *daemon, int number, event_callback_fn fn, struct event **event)
+{
+	*event = mem_check(evsignal_new(daemon->base, number, fn, daemon));
+	(void)event_add(*event, NULL);
+}
+
+static void loop(struct daemon *daemon)
+{
+	struct event *events[5];
+
+	signal_on(daemon, SIGHUP, on_hangup, &events[0]);
+	signal_on(daemon, SIGTERM, on_terminate, &events[1]);
+	signal_on(daemon, SIGINT, on_terminate, &events[2]);
+	timer_every(daemon, SWEEP_SECONDS, on_sweep, &events[3]);
+	timer_every(daemon, NEIGHBOUR_SECONDS, on_neighbours, &events[4]);
+	on_neighbours(-1, 0, daemon);
+	log_info("ready: %zu services, %s", daemon->model->n_services,
+		 daemon->is_adopted ? "data path adopted" : "new data path");
+	(void)notify_ready();
+	(void)event_base_dispatch(daemon->base);
+	for (size_t i = 0; i < sizeof(events) / sizeof(*events); i++)
+		event_free(events[i]);
+}
+
+static void daemon_end(struct daemon *daemon)
+{
+	health_free(daemon->health);
+	ctl_server_free(daemon->ctl);
+	metrics_free(daemon->metrics);
+	observe_free(daemon->observe);
+	apply_free(daemon->apply);
+	dataplane_close(daemon->plane);
+	netlink_free(daemon->netlink);
+	state_free(daemon->state);
+	model_free(daemon->model);
+	event_base_free(daemon->base);
+}
+
+static int run(const struct options *options, struct conf *conf)
+{
+	struct daemon daemon = { .config_path = options->config, .started_ms = daemon_now_ms() };
+	char why[1024];
+	int err;
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	daemon.base = mem_check(event_base_new());
+	daemon_name(&daemon);
+	err = start_plane(&daemon, conf, why, sizeof(why));
+	if (!daemon.model)
+		conf_free(conf); /* nobody has taken it over */
+	if (!err)
+		err = start_services(&daemon, why, sizeof(why));
+	if (err)
+		fprintf(stderr, "mxlbd: %s\n", why);
+	else
+		loop(&daemon);
+	daemon_end(&daemon);
+	return err ? EXIT_CANNOT : EXIT_RAN;
+}
+
+static void purge_addresses(const struct conf *conf)
+{
+	struct netlink *netlink = NULL;
+	struct state *state = NULL;
+	char why[512];
+	const char *item;
+
+	(void)state_load(conf->state_dir, &state, why, sizeof(why));
+	if (!state || !state_item(state, STATE_ADDRESSES, 0) || netlink_new(NULL, NULL, NULL, &netlink))
+		goto out;
+	while ((item = state_item(state, STATE_ADDRESSES, 0))) {
+		char link[32], text[ADDR_TEXT_MAX];
+		struct mxlb_addr addr;
+
+		if (sscanf(item, "%31s %55s", link, text) == 2 && !addr_parse(text, &addr))
+			(void)netlink_address_del(netlink, link, &addr);
+		state_remove(state, STATE_ADDRESSES, item);
+	}
+	(void)state_save(state, NULL, why, sizeof(why));
+out:
+	netlink_free(netlink);
+	state_free(state);
+}
+
+static int purge(const struct conf *conf)
+{
+	char why[1024];
+
+	if (dataplane_purge(conf, why, sizeof(why))) {
+		fprintf(stderr, "mxlbd: purge: %s\n", why);
+		return EXIT_CANNOT;
+	}
+	purge_addresses(conf);
+	return EXIT_RAN;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = { .config = DEFAULT_CONFIG, .log_level = -1 };
+	int code = options_parse(argc, argv, &options);
+	struct conf *conf = NULL;
+	char *lines;
+
+	if (code >= 0)
+		return code;
+	lines = apply_load(options.config, &conf);
+	if (lines) {
+		fprintf(stderr, "%s\n", lines);
+		free(lines);
+		return EXIT_USAGE;
+	}
+	if (options.check || options.purge) {
+		code = options.check ? EXIT_RAN : purge(conf);
+		conf_free(conf);
+		return code;
+	}
+	if (options.log_level >= 0)
+		conf->log_level = options.log_level;
+	log_setup(conf->log_level, conf->log_format);
+	lines = apply_preflight(conf);
+	if (!lines)
+		return run(&options, conf);
+	fprintf(stderr, "mxlbd: %s\n", lines);
+	free(lines);
+	conf_free(conf);
+	return EXIT_CANNOT;
+}
