@@ -35,7 +35,7 @@ BPF_CFLAGS = -std=gnu11 -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Wshadow -Werr
 BPF_PROGS  := mxlb_xdp mxlb_tc mxlb_sweep
 SKELS      := $(BPF_PROGS:%=$(B)/%.skel.h)
 # Both programs; mxlbctl has no libbpf, no libnl, no TLS.
-SHARED_SRC := addr.c conf.c conf_schema.c conf_check.c conf_yaml.c log.c
+SHARED_SRC := addr.c log.c $(notdir $(wildcard user/conf*.c))
 CTL_SRC    := $(SHARED_SRC) mxlbctl.c $(notdir $(wildcard user/ctl_client.c user/cli_*.c user/out*.c))
 DAEMON_SRC := $(filter-out mxlbctl.c ctl_client.c cli_% out%,$(notdir $(wildcard user/*.c)))
 DAEMON_OBJ := $(DAEMON_SRC:%.c=$(B)/user/%.o)
@@ -78,7 +78,7 @@ help: ## this list
 clean: ## remove build/
 	$(Q)rm -rf $(B)
 
-.SECONDARY: $(BPF_PROGS:%=$(B)/%.bpf.o)
+.SECONDARY: $(BPF_PROGS:%=$(B)/%.bpf.o) $(SKELS)
 .DELETE_ON_ERROR:
 .PHONY: all help clean
 .DEFAULT_GOAL := all

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Every map: who writes it, who reads it, what happens when it is full. Layouts
- * are in mxlb/abi.h. All are pinned by name, so that the XDP, TC and sweeper
+ * are in mxlb/abi.h. Nearly all are pinned by name, so that the XDP, TC and sweeper
  * objects, and the next daemon, share them.
  */
 #ifndef MAPS_H
@@ -137,13 +137,13 @@ struct {
 } settings SEC(".maps");
 
 /* Interfaces that XDP may redirect to: those that mxlbd has attached in native or
- * generic XDP. A packet for any other is left to TC. */
+ * generic XDP. A packet for any other is left to TC. Not pinned: libbpf 1.1 can't
+ * reuse a devmap (the kernel adds a flag of its own), and each daemon fills its own. */
 struct {
 	__uint(type, BPF_MAP_TYPE_DEVMAP_HASH);
 	__uint(max_entries, 256);
 	__type(key, __u32);
 	__type(value, __u32);
-	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } devices SEC(".maps");
 
 /* Names of ids, for a daemon that adopts. No packet reads it. */

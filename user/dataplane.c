@@ -331,6 +331,7 @@ int dataplane_purge(const struct conf *conf, char *why, size_t why_len)
 	struct if_nameindex *names;
 	int lock_fd = -1, err;
 
+	(void)libbpf_set_print(libbpf_say);
 	err = pins_open(conf->pin_dir, &lock_fd, why, why_len);
 	if (err)
 		return err;

@@ -127,19 +127,16 @@ static int remove_below(const char *dir, int depth)
 
 	if (!handle)
 		return errno == ENOENT ? 0 : -errno;
-	while ((entry = readdir(handle))) {
+	while (!err && (entry = readdir(handle))) {
 		char path[PATH_MAX];
 
-		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
-			continue;
+		if (strchr(entry->d_name, '.'))
+			continue; /* itself, its parent, or the bpffs's own iterators */
 		snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name);
 		if (!unlink(path))
 			continue;
-		if (errno != EISDIR && errno != EPERM)
-			err = -errno;
-		else if (depth > 0)
-			err = remove_below(path, depth - 1);
-		if (rmdir(path) && errno != ENOENT && !err)
+		err = depth ? remove_below(path, depth - 1) : -errno;
+		if (!err && rmdir(path))
 			err = -errno;
 	}
 	closedir(handle);
@@ -181,8 +178,7 @@ static bool is_empty(const char *dir)
 	bool empty = handle != NULL;
 
 	while (handle && empty && (entry = readdir(handle)))
-		empty = !strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..") ||
-			strstr(entry->d_name, ".debug");
+		empty = strchr(entry->d_name, '.') != NULL;
 	if (handle)
 		closedir(handle);
 	return empty;

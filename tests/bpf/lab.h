@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Where the rows take place: a network and a bpffs of our own, the three loaded
+ * objects, and the state of their maps, which is put back before each row.
+ *
+ *   client - gateway - wan [router] lan - mx1 mx2 mx3 (mx5: neighbour unknown)
+ *                                   dmz - mx4
+ */
+#ifndef LAB_H
+#define LAB_H
+
+#include <stddef.h>
+
+#include "frame.h"
+#include "mxlb/abi.h"
+#include "mxlb/event.h"
+
+enum hook { XDP, TC, HOOKS };
+enum tier { SERVING, STANDBY, TIERS };
+
+#define SERVICE	      3 /* the id of the one service */
+#define VIP_ID	      7 /* and of its VIP */
+#define VIP2_ID	      8
+#define BACKENDS      8	 /* MX1 to MX8 have ids 1 to 8 */
+#define LAB_FLOWS     16 /* the table's size */
+#define HALF_OPEN_MAX 8
+#define LAB_RING_MAX  100
+#define GENERATION    41
+#define CLIENT_ISN    1000u
+#define SERVER_ISN    5000u
+#define SECOND	      1000000000ull
+#define LAB_HOP_AGE   (3600 * SECOND)
+
+extern enum mxlb_family lab_family; /* of the row that runs */
+
+/* Both print and exit when the machine can't do what they need. */
+void lab_open(void);
+void lab_reset(enum mxlb_family family);
+void lab_close(void);
+
+struct lab_run {
+	enum hook hook;
+	enum side side; /* where the frame comes in */
+	__u32 gso_size, gso_segs;
+	unsigned repeat;
+	__u32 returned;	   /* out: XDP_* or TC_ACT_* */
+	__u32 duration_ns; /* out: of one repetition */
+};
+/* 0, or a negative errno, as when the kernel refuses to build such a frame. */
+int lab_packet(struct lab_run *run, const struct frame *in, struct frame *out);
+void lab_sweep(struct mxlb_sweep_args *arg);
+__u32 lab_ifindex(enum side side);
+void lab_ip(const char *batch);
+void lab_sysctl(const char *path, const char *value);
+__u64 lab_now(void);
+
+int lab_map(const char *name);
+void lab_get(const char *map, __u32 key, void *value);
+void lab_set(const char *map, __u32 key, const void *value);
+
+/* What rows change before their packet. */
+void lab_ring(enum tier tier, const __u32 *ids, __u32 count);
+void lab_ring_all(enum tier tier, __u32 id); /* 0: an empty ring */
+void lab_ring_remove(enum tier tier);
+void lab_backend(enum who who, enum mxlb_leg_state state);
+void lab_limit(enum who who, __u32 max_connections, __u64 live);
+void lab_service(enum mxlb_scheduler scheduler, enum mxlb_unavailable unavailable);
+void lab_vip(enum who who, __u16 id);
+void lab_tallies(__u64 half_open, bool is_stateless);
+void lab_origin(enum who who, __u16 vip, unsigned slot);
+struct mxlb_flow_key lab_key(enum who client, __u16 vip);
+bool lab_flow_get(const struct mxlb_flow_key *key, struct mxlb_flow *flow);
+/* Puts a flow of the client, with its part in load and tallies. */
+void lab_flow(enum who backend, enum mxlb_flow_state state, __u32 flags);
+void lab_flow_put(const struct mxlb_flow_key *key, const struct mxlb_flow *flow);
+unsigned lab_flow_count(void);
+void lab_fill(void);
+struct mxlb_hop lab_hop(enum who neighbour, __u64 until, __u32 generation);
+/* The last event seen; counts those of each type since the last reset. */
+extern struct mxlb_event lab_event;
+extern __u64 lab_events[3];
+void lab_events_read(void);
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Packet rows through the loaded programs, station by station, under both hooks.
+ * Needs root; touches nothing outside its own namespaces.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "harness.h"
+#include "stations.h"
+
+static int setup(void **state)
+{
+	lab_open();
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	lab_close();
+	return 0;
+}
+
+/* Last: a reason that no row provokes is one that nobody has seen work. */
+static void test_reasons(void **state)
+{
+	assert_int_equal(rows_print_reasons(), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_parse),	cmocka_unit_test(test_vip),
+		cmocka_unit_test(test_flow),	cmocka_unit_test(test_table),
+		cmocka_unit_test(test_choose),	cmocka_unit_test(test_spread),
+		cmocka_unit_test(test_route),	cmocka_unit_test(test_rewrite),
+		cmocka_unit_test(test_refuse),	cmocka_unit_test(test_sweep),
+		cmocka_unit_test(test_reasons), cmocka_unit_test(test_speed),
+	};
+
+	(void)setvbuf(stdout, NULL, _IOLBF, 0);
+	return cmocka_run_group_tests_name("bpf", tests, setup, teardown);
+}

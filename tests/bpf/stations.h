@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The tests, one a station of the pipeline; each is a cmocka test function.
+ */
+#ifndef STATIONS_H
+#define STATIONS_H
+
+void test_parse(void **state);
+void test_vip(void **state);
+void test_flow(void **state);
+void test_table(void **state);
+void test_choose(void **state);
+void test_spread(void **state);
+void test_route(void **state);
+void test_rewrite(void **state);
+void test_refuse(void **state);
+void test_sweep(void **state);
+void test_speed(void **state);
+
+#endif

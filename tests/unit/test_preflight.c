@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What preflight finds on a host, which is a network namespace with two veth pairs:
+ * e0 with its peer p0 here, e1 with its peer elsewhere. Each test bends one thing.
+ */
+/* uses: preflight.c ethtool.c priv.c */
+/* uses: addr.c conf.c conf_schema.c conf_text.c conf_value.c conf_format.c conf_node.c */
+/* uses: conf_yaml.c conf_fault.c conf_suggest.c conf_read.c conf_check.c */
+/* uses: conf_endpoints.c conf_host.c conf_load.c */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <signal.h>
+#include <sys/personality.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <linux/capability.h>
+
+#include "conf.h"
+#include "preflight.h"
+#include "private_net.h"
+
+#define BACKENDS_V4 "    backends: {mx1: {address: 10.0.0.11}}\n"
+
+static char findings[4096]; /* "error: ...\n", "warn: ...\n" */
+static pid_t elsewhere;	    /* holds the other namespace */
+
+static void take(enum preflight_level level, const char *text, void *arg)
+{
+	static const char *const names[] = {"error", "warn", "info"};
+	size_t used = strlen(findings);
+
+	assert_ptr_equal(arg, findings);
+	assert_null(strchr(text, '\n'));
+	(void)snprintf(findings + used, sizeof(findings) - used, "%s: %s\n", names[level], text);
+}
+
+/* Looks at `head`, `interfaces:` and the like, with one service of one VIP. */
+static int look(const char *head, const char *vip, const char *rest)
+{
+	struct conf_errors errors = {0};
+	struct conf *conf = NULL;
+	char text[1024];
+	int err;
+
+	(void)snprintf(text, sizeof(text), "%s\nservices:\n  mx:\n    address: %s\n%s", head, vip,
+		       rest);
+	if (conf_load_text("p.yaml", text, strlen(text), &conf, &errors))
+		fail_msg("%s", errors.lines[0]);
+	findings[0] = '\0';
+	err = preflight(conf, take, findings);
+	conf_free(conf);
+	return err;
+}
+
+#define assert_found(text)                                                                         \
+	do {                                                                                       \
+		if (!strstr(findings, text))                                                       \
+			fail_msg("no \"%s\" in:\n%s", text, findings);                             \
+	} while (0)
+#define assert_not_found(text)                                                                     \
+	do {                                                                                       \
+		if (strstr(findings, text))                                                        \
+			fail_msg("\"%s\" in:\n%s", text, findings);                                \
+	} while (0)
+
+static void set(const char *key, const char *value)
+{
+	char path[128];
+
+	(void)snprintf(path, sizeof(path), "/proc/sys/net/%s", key);
+	private_net_write(path, value);
+}
+
+/* All is well: what a test bends it need not bend back. */
+static int each_setup(void **state)
+{
+	set("ipv4/ip_forward", "1");
+	set("ipv4/conf/e0/forwarding", "1");
+	set("ipv4/conf/e1/forwarding", "1");
+	set("ipv6/conf/all/forwarding", "1");
+	set("ipv6/conf/e0/forwarding", "1");
+	private_net_run("ethtool -K p0 tx off >/dev/null");
+	return 0;
+}
+
+static void test_all_is_well(void **state)
+{
+	assert_int_equal(look("interfaces: [e0]\nvip_interface: lo", "192.0.2.25", BACKENDS_V4), 0);
+	assert_string_equal(findings, "");
+}
+
+/* ---- interfaces ---- */
+
+static void test_missing_interfaces_are_named_with_those_here(void **state)
+{
+	assert_int_equal(
+		look("interfaces: [eth9, e0]\nvip_interface: lo9", "192.0.2.25", BACKENDS_V4),
+		-EINVAL);
+	assert_found("error: interfaces: no such interface \"eth9\"; interfaces here are: lo, ");
+	assert_found("e0, ");
+	assert_found("error: vip_interface: no such interface \"lo9\"");
+	assert_not_found("forwarding"); /* of one that is not there */
+}
+
+/* ---- forwarding ---- */
+
+static void test_forwarding_off_everywhere(void **state)
+{
+	set("ipv4/ip_forward", "0");
+	assert_int_equal(look("interfaces: [e0, e1]", "192.0.2.25", BACKENDS_V4), -EINVAL);
+	assert_found("error: IPv4 forwarding is off on e0, e1; run: sysctl -w "
+		     "net.ipv4.ip_forward=1 and keep it in /etc/sysctl.d/\n");
+	assert_not_found("IPv6");
+}
+
+static void test_forwarding_off_on_one_interface(void **state)
+{
+	set("ipv4/conf/e1/forwarding", "0");
+	assert_int_equal(look("interfaces: [e0, e1]", "192.0.2.25", BACKENDS_V4), -EINVAL);
+	assert_found("error: IPv4 forwarding is off on e1; run: sysctl -w "
+		     "net.ipv4.conf.e1.forwarding=1 and keep it in /etc/sysctl.d/\n");
+	assert_int_equal(look("interfaces: [e0]", "192.0.2.25", BACKENDS_V4), 0);
+}
+
+static void test_forwarding_of_a_name_with_a_dot(void **state)
+{
+	private_net_run("ip link set e1 name e1.7");
+	set("ipv4/conf/e1.7/forwarding", "0");
+	assert_int_equal(look("interfaces: [e1.7]", "192.0.2.25", BACKENDS_V4), -EINVAL);
+	assert_found("is off on e1.7; run: sysctl -w net.ipv4.conf.e1/7.forwarding=1 ");
+	private_net_run("PATH=$PATH:/usr/sbin:/sbin; sysctl -qw net.ipv4.conf.e1/7.forwarding=1");
+	assert_int_equal(look("interfaces: [e1.7]", "192.0.2.25", BACKENDS_V4), 0);
+	private_net_run("ip link set e1.7 name e1");
+}
+
+static void test_forwarding_of_ipv6_only_where_it_is_used(void **state)
+{
+	set("ipv6/conf/all/forwarding", "0");
+	assert_int_equal(look("interfaces: [e0]", "192.0.2.25", BACKENDS_V4), 0);
+	assert_int_equal(look("interfaces: [e0]", "2001:db8::25",
+			      "    backends: {mx1: {address: \"fd00::11\"}}\n"),
+			 -EINVAL);
+	assert_found("error: IPv6 forwarding is off on e0; run: sysctl -w "
+		     "net.ipv6.conf.all.forwarding=1 and keep it");
+	assert_not_found("IPv4");
+	/* The outer packets of a tunnel are of the backend's family. */
+	assert_int_equal(look("interfaces: [e0]", "192.0.2.25",
+			      "    forward: tunnel\n"
+			      "    backends: {mx1: {address: \"fd00::11\"}}\n"),
+			 -EINVAL);
+	assert_found("IPv6 forwarding is off");
+}
+
+static void test_ipv6_disabled(void **state)
+{
+	private_net_run("ip link add name tiny mtu 1000 type veth peer name tinyp");
+	assert_int_equal(look("interfaces: [tiny]", "2001:db8::25",
+			      "    backends: {mx1: {address: \"fd00::11\"}}\n"),
+			 -EINVAL);
+	assert_found("error: IPv6 is disabled on tiny (/proc/sys/net/ipv6/conf/tiny: No such file");
+	private_net_run("ip link del tiny");
+}
+
+/* ---- offloads ---- */
+
+static void test_veth_with_checksum_offload(void **state)
+{
+	const char *warning = "warn: e0 is a veth whose peer p0 leaves checksums unfinished, which "
+			      "XDP cannot see; run: ethtool -K p0 tx off; or use datapath: tc\n";
+
+	private_net_run("ethtool -K p0 tx on >/dev/null");
+	assert_int_equal(look("interfaces: [e0]", "192.0.2.25", BACKENDS_V4), 0);
+	assert_found(warning);
+	assert_int_equal(look("interfaces: [e0]\ndatapath: tc", "192.0.2.25", BACKENDS_V4), 0);
+	assert_not_found("veth");
+	private_net_run("ethtool -K p0 tx off >/dev/null");
+	assert_int_equal(look("interfaces: [e0]", "192.0.2.25", BACKENDS_V4), 0);
+	assert_not_found("veth");
+	assert_int_equal(look("interfaces: [e1]", "192.0.2.25", BACKENDS_V4), 0);
+	assert_found("info: e1 is a veth with its peer in another network namespace");
+}
+
+/* ---- VIPs ---- */
+
+static void test_vips_that_are_not_here(void **state)
+{
+	private_net_run("ip addr add 192.0.2.25/32 dev lo");
+	assert_int_equal(look("interfaces: [e0]", "[192.0.2.25, 192.0.2.26]", BACKENDS_V4), 0);
+	assert_found("info: no address of this host: 192.0.2.26; route them to it, or set "
+		     "vip_interface");
+	assert_int_equal(look("interfaces: [e0]", "192.0.2.25", BACKENDS_V4), 0);
+	assert_string_equal(findings, "");
+	assert_int_equal(look("interfaces: [e0]",
+			      "[192.0.2.1, 192.0.2.2, 192.0.2.3, 192.0.2.4, 192.0.2.5, "
+			      "192.0.2.6, 192.0.2.7, 192.0.2.8, 192.0.2.9]",
+			      "    mx: pool.example\n"),
+			 0);
+	assert_found("192.0.2.8, ...;");
+	private_net_run("ip addr add 2001:db8::25/128 dev lo");
+	assert_int_equal(look("interfaces: [e0]", "\"2001:db8::25\"",
+			      "    backends: {mx1: {address: \"fd00::11\"}}\n"),
+			 0);
+	assert_string_equal(findings, "");
+}
+
+/* ---- the process and its kernel ---- */
+
+static void in_child(void (*story)(void))
+{
+	int status;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		story();
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+/* The kernel says 2.6.x to who asks for it. */
+static void story_old_kernel(void)
+{
+	if (personality(UNAME26) == -1)
+		_exit(2);
+	if (look("interfaces: [e0]", "192.0.2.25", BACKENDS_V4) != -EINVAL)
+		_exit(3);
+	_exit(strstr(findings, "error: kernel 2.6.") &&
+			      strstr(findings, "is too old: mxlb needs 6.1; boot a newer kernel\n")
+		      ? 0
+		      : 4);
+}
+
+static void test_old_kernel(void **state)
+{
+	in_child(story_old_kernel);
+}
+
+static void story_no_capabilities(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct none[2] = {{0}};
+
+	if (syscall(SYS_capset, &header, none) != 0)
+		_exit(2);
+	if (look("interfaces: [eth9]", "192.0.2.25", BACKENDS_V4) != -EPERM)
+		_exit(3);
+	_exit(strcmp(findings, "error: not permitted (missing: bpf, net_admin, perfmon); run it "
+			       "as root\n")
+		      ? 4
+		      : 0);
+}
+
+static void test_no_capabilities(void **state)
+{
+	in_child(story_no_capabilities);
+}
+
+/* ---- the program ---- */
+
+static int group_setup(void **state)
+{
+	int ready[2];
+	char byte = 0;
+
+	if (private_net_enter() != 0 || pipe(ready) != 0)
+		return -1;
+	elsewhere = fork();
+	if (elsewhere == 0) {
+		if (unshare(CLONE_NEWNET) == 0 && write(ready[1], &byte, 1) == 1)
+			pause();
+		_exit(1);
+	}
+	close(ready[1]);
+	if (read(ready[0], &byte, 1) != 1)
+		return -1;
+	close(ready[0]);
+	private_net_run("ip link set lo up; ip link add name e0 type veth peer name p0; "
+			"ip link add name e1 type veth peer name p1 netns %d",
+			(int)elsewhere);
+	return 0;
+}
+
+static int group_teardown(void **state)
+{
+	kill(elsewhere, SIGKILL);
+	return waitpid(elsewhere, NULL, 0) == elsewhere ? 0 : -1;
+}
+
+#define TEST(function) cmocka_unit_test_setup(function, each_setup)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_all_is_well),
+		TEST(test_missing_interfaces_are_named_with_those_here),
+		TEST(test_forwarding_off_everywhere),
+		TEST(test_forwarding_off_on_one_interface),
+		TEST(test_forwarding_of_a_name_with_a_dot),
+		TEST(test_forwarding_of_ipv6_only_where_it_is_used),
+		TEST(test_ipv6_disabled),
+		TEST(test_veth_with_checksum_offload),
+		TEST(test_vips_that_are_not_here),
+		TEST(test_old_kernel),
+		TEST(test_no_capabilities),
+	};
+
+	return cmocka_run_group_tests(tests, group_setup, group_teardown);
+}
