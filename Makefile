@@ -19,7 +19,7 @@ endif
 
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 \
             -Wpointer-arith -Wvla -Wundef -Wno-unused-parameter -Werror
-PKGS     := libbpf libnl-3.0 libnl-route-3.0 libevent libevent_openssl openssl libfyaml jansson \
+PKGS     := libbpf libnl-3.0 libnl-genl-3.0 libnl-route-3.0 libevent libevent_openssl openssl libfyaml jansson \
             libcap-ng libcares
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
 DAEMON_LIBS = $(shell pkg-config --libs $(PKGS))

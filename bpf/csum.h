@@ -15,6 +15,12 @@ static __always_inline __u32 csum_fold32(__u64 sum)
 	return (sum & 0xffffffff) + (sum >> 32);
 }
 
+/* Of a v4-mapped address the prefix weighs nothing: 0xffff is the other zero. */
+static __always_inline __u32 csum_sum_addr(const struct mxlb_addr *addr)
+{
+	return csum_fold32((__u64)addr->w[0] + addr->w[1] + addr->w[2] + addr->w[3]);
+}
+
 static __always_inline __u32 csum_diff_addr(const struct mxlb_addr *from,
 					    const struct mxlb_addr *to)
 {

@@ -158,6 +158,7 @@ static __always_inline struct mxlb_flow *flow_begin(const struct pkt *p)
 		flow->flags = MXLB_FLOW_ADOPTED;
 		flow->client_isn = 0;
 	}
+	flow->flags |= p->whole;
 	flow->backend = p->backend;
 	flow->service = p->service;
 	flow->bytes[MXLB_IN] = p->len;
@@ -256,6 +257,8 @@ static __always_inline int flow_advance(struct pkt *p)
 	if (!flow)
 		return VERDICT_GO_ON;
 	flow->seen = p->now;
+	if (p->whole)
+		__sync_fetch_and_or(&flow->flags, p->whole);
 	__sync_fetch_and_add(&flow->bytes[p->direction & 1], p->len);
 	if (p->direction == MXLB_OUT)
 		flow_see_out(p);

@@ -83,6 +83,11 @@ static __always_inline long hook_fib_lookup(struct pkt *p, struct bpf_fib_lookup
 	return bpf_fib_lookup(p->ctx, fib, sizeof(*fib), 0);
 }
 
+static __always_inline int hook_takes(struct pkt *p)
+{
+	return 1;
+}
+
 /* With a partial checksum the field holds the pseudo header's sum alone, and the
  * helper leaves out the segment's part. */
 static __always_inline long hook_l4_csum(struct pkt *p, __u32 offset, __u32 pseudo, __u32 segment)
@@ -120,6 +125,11 @@ static __always_inline int hook_forward(struct pkt *p)
 		return hook_resolve_and_forward(p);
 	return bpf_redirect(p->hop.ifindex, 0) == TC_ACT_REDIRECT ? VERDICT_REDIRECT :
 								    -MXLB_REASON_REDIRECT_FAILED;
+}
+
+static __always_inline int hook_can_bounce(struct pkt *p)
+{
+	return 1;
 }
 
 static __always_inline int hook_bounce(struct pkt *p)

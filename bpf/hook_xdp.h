@@ -7,6 +7,7 @@
 #define HOOK_XDP_H
 
 #include <linux/bpf.h>
+#include <linux/in.h>
 #include <bpf/bpf_helpers.h>
 
 #define HOOK_CTX struct xdp_md
@@ -75,6 +76,42 @@ static __always_inline long hook_fib_lookup(struct pkt *p, struct bpf_fib_lookup
 	return bpf_fib_lookup(p->ctx, fib, sizeof(*fib), 0);
 }
 
+#define HOOK_TCP_MAX 60
+
+/* Is the checksum of this TCP header, which has no payload behind it, right? `sum` is
+ * that of the pseudo header. A global function: it has a large stack of its own. */
+__noinline int hook_csum_is_right(struct xdp_md *ctx, __u32 offset, __u32 len, __u32 sum)
+{
+	__be32 header[HOOK_TCP_MAX / 4] = {};
+	__s64 whole;
+
+	if (len < 20 || len > HOOK_TCP_MAX || bpf_xdp_load_bytes(ctx, offset, header, len))
+		return 0;
+	whole = bpf_csum_diff(NULL, 0, header, sizeof(header), sum);
+	return whole >= 0 && csum_apply(0xffff, (__u32)whole) == 0;
+}
+
+/* A local sender, or a veth, may leave the checksum to be completed by a device that
+ * never comes; XDP can't see which packets are of that kind, and would complete the
+ * ruin. But it can see a wrong checksum where there is no payload: on the SYN, its
+ * answer, and each bare ACK. Until a side has shown a right one, it is left to TC. */
+static __always_inline int hook_takes(struct pkt *p)
+{
+	__u16 flag = p->direction == MXLB_IN ? MXLB_FLOW_WHOLE_IN : MXLB_FLOW_WHOLE_OUT;
+	__u32 sum;
+
+	if (p->flow && !p->is_opening && (p->flow->flags & flag))
+		return 1;
+	if (p->len != p->l4 - ETH_HLEN + p->tcp_len)
+		return 0;
+	sum = csum_fold32((__u64)csum_sum_addr(&p->src.addr) + csum_sum_addr(&p->dst.addr) +
+			  bpf_htons(IPPROTO_TCP) + bpf_htons(p->tcp_len));
+	if (!hook_csum_is_right(p->ctx, p->l4, p->tcp_len, sum))
+		return 0;
+	p->whole = flag;
+	return 1;
+}
+
 /* Adds differences to the TCP checksum at `offset`: of the pseudo header, and of
  * the segment itself. Here both weigh the same: XDP can't see a partial checksum. */
 static __always_inline long hook_l4_csum(struct pkt *p, __u32 offset, __u32 pseudo, __u32 segment)
@@ -100,7 +137,15 @@ static __always_inline int hook_forward(struct pkt *p)
 	return VERDICT_REDIRECT;
 }
 
-/* Back out of the interface it came in by. */
+/* Can it go back out of the interface it came in by? What can't take redirected
+ * frames (a veth whose peer has no NAPI) can't send that way either. */
+static __always_inline int hook_can_bounce(struct pkt *p)
+{
+	__u32 ifindex = hook_ifindex(p);
+
+	return bpf_map_lookup_elem(&devices, &ifindex) != NULL;
+}
+
 static __always_inline int hook_bounce(struct pkt *p)
 {
 	return VERDICT_TX;

@@ -24,6 +24,8 @@ static __always_inline int mxlb_decide(struct pkt *p)
 		verdict = vip_match(p);
 	if (!verdict)
 		verdict = flow_find(p);
+	if (!verdict && !hook_takes(p))
+		verdict = VERDICT_PASS;
 	if (!verdict && p->is_opening)
 		verdict = admit(p);
 	if (!verdict && p->is_opening)

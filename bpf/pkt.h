@@ -54,6 +54,7 @@ struct pkt {
 	struct mxlb_flow *flow; /* NULL: none, and then: */
 	__u8 is_opening;	/* to be chosen and, if `remember`, inserted */
 	__u8 remember;
+	__u16 whole; /* MXLB_FLOW_WHOLE_* that this packet has shown */
 
 	/* choose, or from the flow */
 	__u32 backend;

@@ -109,6 +109,8 @@ static __always_inline int refuse(struct pkt *p)
 	const struct mxlb_service *service = bpf_map_lookup_elem(&services, &p->service);
 	int is_bare_syn = pkt_is_syn(p) && p->len == p->l4 - ETH_HLEN + p->tcp_len;
 
+	if (!hook_can_bounce(p))
+		return VERDICT_PASS;
 	count_refused(p);
 	if (!service || service->unavailable != MXLB_RESET || !is_bare_syn)
 		return -MXLB_REASON_NO_BACKEND;

@@ -306,15 +306,20 @@ static int read_stream(struct yaml *y)
 }
 
 /* Refuses what YAML does not allow in a text, and directives, which nothing here
- * needs: libfyaml 0.7.12 can loop for ever in both. */
+ * needs: libfyaml 0.7.12 can loop for ever in both. To it a carriage return alone
+ * is the end of a line, too, so only that of a CRLF is let through. */
 static int check_bytes(struct yaml *y, const char *text, size_t len)
 {
-	for (size_t i = 0; i < len; i++, y->column++) {
+	static const char mark[] = "\xef\xbb\xbf"; /* of byte order, as some editors write */
+	size_t i = len >= 3 && !memcmp(text, mark, 3) ? 3 : 0;
+
+	for (; i < len; i++, y->column++) {
 		unsigned char c = (unsigned char)text[i];
+		bool is_crlf = c == '\r' && i + 1 < len && text[i + 1] == '\n';
 
 		if (c == '%' && y->column == 1)
 			return yaml_fail(y, -EINVAL, "a directive; take the line out");
-		if ((c < ' ' && c != '\t' && c != '\n' && c != '\r') || c == 0x7f)
+		if ((c < ' ' && c != '\t' && c != '\n' && !is_crlf) || c == 0x7f)
 			return yaml_fail(y, -EINVAL, "a control character; take it out");
 		if (c == '\n') {
 			y->line++;

@@ -23,6 +23,7 @@
 #include "mxlb_sweep.skel.h"
 #include "mxlb_tc.skel.h"
 #include "mxlb_xdp.skel.h"
+#include "xdp_features.h"
 
 static int libbpf_say(enum libbpf_print_level level, const char *fmt, va_list args)
 {
@@ -190,9 +191,37 @@ static struct dataplane_interface *interface_add(struct dataplane *plane,
 	return interface;
 }
 
+/* May XDP redirect to this interface? Where the kernel can't tell, a veth under `auto`
+ * is not trusted, since one without NAPI at its peer loses every frame. */
+static bool takes_redirect(const struct dataplane_interface *interface)
+{
+	enum xdp_redirect answer = xdp_takes_redirect(interface->ifindex);
+
+	if (interface->datapath == CONF_DATAPATH_XDP_GENERIC)
+		return true; /* generic XDP sends through the stack */
+	if (answer == XDP_REDIRECT_UNKNOWN)
+		return interface->wanted == CONF_DATAPATH_XDP || !xdp_is_veth(interface->name);
+	return answer == XDP_REDIRECT_YES;
+}
+
+static int device_sync(struct dataplane *plane, struct dataplane_interface *interface,
+		       enum conf_datapath mode)
+{
+	static const char note[] = "TC sends to it: the driver takes no frames from XDP (a veth: "
+				   "turn GRO on at its peer)";
+	bool is_xdp = interface->datapath == mode, takes = is_xdp && takes_redirect(interface);
+
+	if (is_xdp && !takes)
+		snprintf(interface->note, sizeof(interface->note), "%s", note);
+	else if (!strcmp(interface->note, note))
+		interface->note[0] = '\0';
+	return takes ? dpmaps_device_add(plane->maps, interface->ifindex) :
+		       dpmaps_device_del(plane->maps, interface->ifindex);
+}
+
 /* XDP may redirect among interfaces of one mode: a driver need not take frames from
  * native XDP when it runs generic XDP itself. */
-static int devices_sync(struct dataplane *plane)
+int dataplane_devices_sync(struct dataplane *plane)
 {
 	enum conf_datapath mode = CONF_DATAPATH_XDP_GENERIC;
 	int err = 0;
@@ -200,15 +229,9 @@ static int devices_sync(struct dataplane *plane)
 	for (size_t i = 0; i < plane->n_interfaces; i++)
 		if (plane->interfaces[i].datapath == CONF_DATAPATH_XDP)
 			mode = CONF_DATAPATH_XDP;
-	for (size_t i = 0; i < plane->n_interfaces && !err; i++) {
-		const struct dataplane_interface *interface = &plane->interfaces[i];
-
-		if (!interface->ifindex)
-			continue;
-		err = interface->datapath == mode ?
-			      dpmaps_device_add(plane->maps, interface->ifindex) :
-			      dpmaps_device_del(plane->maps, interface->ifindex);
-	}
+	for (size_t i = 0; i < plane->n_interfaces && !err; i++)
+		if (plane->interfaces[i].ifindex)
+			err = device_sync(plane, &plane->interfaces[i], mode);
 	return err;
 }
 
@@ -264,7 +287,7 @@ int dataplane_attach(struct dataplane *plane, const struct conf_interface *wante
 	else
 		err = interface_xdp(plane, interface, why, why_len);
 	if (!err)
-		err = devices_sync(plane);
+		err = dataplane_devices_sync(plane);
 	return err;
 }
 
@@ -283,7 +306,7 @@ int dataplane_detach(struct dataplane *plane, const char *name)
 	at = interface - plane->interfaces;
 	plane->n_interfaces--;
 	memmove(interface, interface + 1, (plane->n_interfaces - at) * sizeof(*interface));
-	return devices_sync(plane);
+	return dataplane_devices_sync(plane);
 }
 
 void dataplane_interface_gone(struct dataplane *plane, const char *name)

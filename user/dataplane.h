@@ -36,6 +36,8 @@ int dataplane_attach(struct dataplane *plane, const struct conf_interface *wante
 int dataplane_detach(struct dataplane *plane, const char *name);
 /* An interface went away; its record stays, with ifindex 0. */
 void dataplane_interface_gone(struct dataplane *plane, const char *name);
+/* Looks again which interfaces take redirected frames; to call now and then. */
+int dataplane_devices_sync(struct dataplane *plane);
 const struct dataplane_interface *dataplane_interfaces(const struct dataplane *plane, size_t *n);
 struct dpmaps *dataplane_maps(struct dataplane *plane);
 /* Closes descriptors; programs, links and pins stay. Takes NULL. */

@@ -73,6 +73,19 @@ void hook_tc_detach(const char *pin_dir, unsigned ifindex)
 	(void)bpf_tc_hook_destroy(&hook);
 }
 
+/* Without the detach the link would live until the kernel gets to it, and the next
+ * attach in another mode would find the hook taken. */
+static void link_drop(const char *path)
+{
+	int fd = bpf_obj_get(path);
+
+	if (fd >= 0) {
+		(void)bpf_link_detach(fd);
+		close(fd);
+	}
+	(void)unlink(path);
+}
+
 /* An existing pin is reused if its link still sits on this interface. */
 static int link_reuse(const char *path, int prog_fd, unsigned ifindex)
 {
@@ -110,11 +123,11 @@ int hook_xdp_attach(struct dataplane *plane, unsigned ifindex, bool is_generic)
 
 	pins_path(plane, path, sizeof(path), is_generic ? "xdpgeneric" : "xdp", ifindex);
 	pins_path(plane, other, sizeof(other), is_generic ? "xdp" : "xdpgeneric", ifindex);
-	(void)unlink(other); /* the other mode's link must go first; TC serves meanwhile */
+	link_drop(other); /* the other mode's link must go first; TC serves meanwhile */
 	err = link_reuse(path, prog_fd, ifindex);
 	if (!err)
 		return 0;
-	(void)unlink(path);
+	link_drop(path);
 	return link_make(path, prog_fd, ifindex, is_generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
 }
 
@@ -123,9 +136,9 @@ void hook_xdp_detach(const char *pin_dir, unsigned ifindex)
 	char path[PATH_MAX];
 
 	snprintf(path, sizeof(path), "%s/xdp-%u", pin_dir, ifindex);
-	(void)unlink(path);
+	link_drop(path);
 	snprintf(path, sizeof(path), "%s/xdpgeneric-%u", pin_dir, ifindex);
-	(void)unlink(path);
+	link_drop(path);
 }
 
 bool hook_xdp_is_foreign(struct dataplane *plane, unsigned ifindex)

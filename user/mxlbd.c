@@ -186,6 +186,7 @@ static void on_neighbours(evutil_socket_t fd, short what, void *arg)
 	}
 	(void)netlink_neighbours_keep(daemon->netlink, addrs, n);
 	free(addrs);
+	(void)dataplane_devices_sync(daemon->plane); /* a veth's peer may have changed */
 }
 
 static const struct conf_interface *conf_interface(const struct conf *conf, const char *name)

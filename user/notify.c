@@ -30,8 +30,6 @@ static int address_make(const char *name, struct sockaddr_un *address, socklen_t
 	memcpy(address->sun_path, name, n);
 	if (name[0] == '@')
 		address->sun_path[0] = '\0';
-	else
-		n++;
 	*len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n);
 	return 0;
 }

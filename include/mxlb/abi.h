@@ -131,6 +131,9 @@ enum mxlb_flow_state { MXLB_FLOW_HALF_OPEN, MXLB_FLOW_ESTABLISHED, MXLB_FLOW_CLO
 #define MXLB_FLOW_ADOPTED 0x08u /* met in mid-connection */
 #define MXLB_FLOW_RST_IN 0x10u
 #define MXLB_FLOW_RST_OUT 0x20u
+/* A side's packets have been seen by XDP with whole checksums, so XDP may change them. */
+#define MXLB_FLOW_WHOLE_IN 0x100u
+#define MXLB_FLOW_WHOLE_OUT 0x200u
 #define MXLB_FLOW_IDLE 0x40u /* ended by the sweeper, only in events */
 
 /* A cached next hop. Stale once `until` has passed or `generation` has moved on. */

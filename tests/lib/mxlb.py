@@ -87,7 +87,7 @@ class Mxlb:
             "datapath": "auto",
             "control": {"socket": str(self.socket)},
             "metrics": {"listen": f"{METRICS[0]}:{METRICS[1]}"},
-            "log": {"level": "debug"},
+            "log": {"level": "info"},
             "pin_dir": str(self.pin_dir),
             "state_dir": str(self.dir / "state"),
             "probes": {"mail": {

@@ -344,6 +344,15 @@ static void resolves_aliases_and_merges(void **state)
 	conf_free(conf);
 }
 
+static void takes_crlf_and_a_byte_order_mark(void **state)
+{
+	struct conf *conf = load("\xef\xbb\xbfinterfaces: [eth0]\r\nservices:\r\n"
+				 "  s:\r\n    address: 192.0.2.1\r\n    a: b.example\r\n");
+
+	assert_string_equal(conf->services[0].a, "b.example");
+	conf_free(conf);
+}
+
 static void tunnels_may_cross_families(void **state)
 {
 	assert_true(loads("interfaces: [e]\nservices: {s: {address: 192.0.2.1, forward: tunnel,\n"
@@ -430,6 +439,7 @@ int main(void)
 		cmocka_unit_test(default_parts_fit_their_whole),
 		cmocka_unit_test(metrics_can_be_off),
 		cmocka_unit_test(resolves_aliases_and_merges),
+		cmocka_unit_test(takes_crlf_and_a_byte_order_mark),
 		cmocka_unit_test(tunnels_may_cross_families),
 		cmocka_unit_test(restarts_are_named),
 		cmocka_unit_test(loads_files),

@@ -329,6 +329,9 @@ static void broken_yaml(void **state)
 		{"[a]: 1\n", {"f.yaml:1:1: YAML: a key that is no word; must be a plain key"}},
 		{"a: \"x\\0y\"\n", {"f.yaml:1:5: YAML: a NUL character in a value; take it out"}},
 		{"%YAML 1.2\n---\na: 1\n", {"f.yaml:1:1: YAML: a directive; take the line out"}},
+		{"\xef\xbb\xbf%YAML 1.2\n---\na: 1\n",
+		 {"f.yaml:1:1: YAML: a directive; take the line out"}},
+		{"# a\r%b\n", {"f.yaml:1:4: YAML: a control character; take it out"}},
 		{"a: 1\nb: \x01\n", {"f.yaml:2:4: YAML: a control character; take it out"}},
 		{"a: {<<: 5}\n",
 		 {"f.yaml:1:4: YAML: \"<<\" cannot be merged here; must refer to "
