@@ -214,11 +214,8 @@ int conn_open(struct event_base *base, const struct conn_spec *spec, struct conn
 	err = -ENOMEM;
 	c->linger = evtimer_new(base, on_linger_end, c);
 	c->connect = event_new(base, c->fd, EV_WRITE, on_connect, c);
-	if (!c->linger || !c->connect)
-		goto out;
-	if (c->connect_error)
-		event_active(c->connect, EV_WRITE, 0);
-	else if (event_add(c->connect, NULL))
+	/* A connect that failed at once is met here too: its socket polls as hung up. */
+	if (!c->linger || !c->connect || event_add(c->connect, NULL))
 		goto out;
 	*conn = c;
 	return 0;
