@@ -91,6 +91,13 @@ __noinline int parse_ext_headers(HOOK_CTX *ctx, __u32 next)
 	return next == IPPROTO_TCP && offset <= PARSE_EXT_OFFSET ? (int)(offset | flags) : 0;
 }
 
+/* Such an address must not be on a wire (RFC 6890); taken for an IPv4 one it could reach
+ * a VIP by a header of the wrong family. */
+static __always_inline int parse_is_mapped(const struct mxlb_addr *addr)
+{
+	return !addr->w[0] && !addr->w[1] && addr->w[2] == bpf_htonl(0xffff);
+}
+
 static __always_inline int parse_ipv6(struct pkt *p, void *data, void *end)
 {
 	struct ipv6hdr *ip = data + PARSE_L3;
@@ -101,6 +108,8 @@ static __always_inline int parse_ipv6(struct pkt *p, void *data, void *end)
 	p->family = MXLB_V6;
 	__builtin_memcpy(&p->src.addr, &ip->saddr, sizeof(p->src.addr));
 	__builtin_memcpy(&p->dst.addr, &ip->daddr, sizeof(p->dst.addr));
+	if (parse_is_mapped(&p->src.addr) || parse_is_mapped(&p->dst.addr))
+		return VERDICT_PASS;
 	p->len = bpf_ntohs(ip->payload_len) + sizeof(*ip);
 	p->l4 = PARSE_L3 + sizeof(*ip);
 	if (ip->nexthdr == IPPROTO_TCP)

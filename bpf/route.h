@@ -78,7 +78,8 @@ static __always_inline void route_keep(struct pkt *p, const struct bpf_fib_looku
 
 	set = bpf_map_lookup_elem(&settings, &zero);
 	p->hop.ifindex = fib->ifindex;
-	p->hop.mtu = fib->mtu_result;
+	/* Without a neighbour the kernel has not come to the MTU. */
+	p->hop.mtu = p->has_neighbour ? fib->mtu_result : 0;
 	__builtin_memcpy(p->hop.dst, fib->dmac, 6);
 	__builtin_memcpy(p->hop.src, fib->smac, 6);
 	if (!p->has_neighbour || !set)

@@ -92,6 +92,8 @@ static int option_set(struct cli_args *args, enum cli_option option, const char 
 
 	setting->is_set = true;
 	setting->text = value;
+	if (!value)
+		return 0;
 	if (def->value == VALUE_DURATION && cli_duration_parse(value, &setting->number))
 		return refuse(args, "--%s %s: not a duration; give one such as 500ms, 5s or 15m",
 			      def->name, value);

@@ -18,6 +18,7 @@
 #include <bpf/libbpf.h>
 
 #include "dpmaps.h"
+#include "ethtool.h"
 #include "mem.h"
 #include "mxlb/knobs.h"
 #include "mxlb_sweep.skel.h"
@@ -200,7 +201,7 @@ static bool takes_redirect(const struct dataplane_interface *interface)
 	if (interface->datapath == CONF_DATAPATH_XDP_GENERIC)
 		return true; /* generic XDP sends through the stack */
 	if (answer == XDP_REDIRECT_UNKNOWN)
-		return interface->wanted == CONF_DATAPATH_XDP || !xdp_is_veth(interface->name);
+		return interface->wanted == CONF_DATAPATH_XDP || !ethtool_is_veth(interface->name);
 	return answer == XDP_REDIRECT_YES;
 }
 
@@ -349,25 +350,25 @@ void dataplane_close(struct dataplane *plane)
 	free(plane);
 }
 
-int dataplane_purge(const struct conf *conf, char *why, size_t why_len)
+int dataplane_purge(const char *pin_dir, char *why, size_t why_len)
 {
 	struct if_nameindex *names;
 	int lock_fd = -1, err;
 
 	(void)libbpf_set_print(libbpf_say);
-	err = pins_open(conf->pin_dir, &lock_fd, why, why_len);
+	err = pins_open(pin_dir, &lock_fd, why, why_len);
 	if (err)
 		return err;
 	names = if_nameindex();
 	for (size_t i = 0; names && names[i].if_index; i++) {
-		hook_xdp_detach(conf->pin_dir, names[i].if_index);
-		hook_tc_detach(conf->pin_dir, names[i].if_index);
+		hook_xdp_detach(pin_dir, names[i].if_index);
+		hook_tc_detach(pin_dir, names[i].if_index);
 	}
 	if_freenameindex(names);
 	close(lock_fd);
-	err = pins_remove_all(conf->pin_dir);
+	err = pins_remove_all(pin_dir);
 	if (err)
-		snprintf(why, why_len, "pin_dir %s: %s", conf->pin_dir, strerror(-err));
-	pins_unmount(conf->pin_dir);
+		snprintf(why, why_len, "pin_dir %s: %s", pin_dir, strerror(-err));
+	pins_unmount(pin_dir);
 	return err;
 }

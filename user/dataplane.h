@@ -43,6 +43,6 @@ struct dpmaps *dataplane_maps(struct dataplane *plane);
 /* Closes descriptors; programs, links and pins stay. Takes NULL. */
 void dataplane_close(struct dataplane *plane);
 /* Removes programs, filters, qdiscs it made, pins and the bpffs it mounted. */
-int dataplane_purge(const struct conf *conf, char *why, size_t why_len);
+int dataplane_purge(const char *pin_dir, char *why, size_t why_len);
 
 #endif

@@ -354,36 +354,14 @@ static void daemon_end(struct daemon *daemon)
 	event_base_free(daemon->base);
 }
 
-static int run(const struct options *options, struct conf *conf)
-{
-	struct daemon daemon = { .config_path = options->config, .started_ms = daemon_now_ms() };
-	char why[1024];
-	int err;
-
-	(void)signal(SIGPIPE, SIG_IGN);
-	daemon.base = mem_check(event_base_new());
-	daemon_name(&daemon);
-	err = start_plane(&daemon, conf, why, sizeof(why));
-	if (!daemon.model)
-		conf_free(conf); /* nobody has taken it over */
-	if (!err)
-		err = start_services(&daemon, why, sizeof(why));
-	if (err)
-		fprintf(stderr, "mxlbd: %s\n", why);
-	else
-		loop(&daemon);
-	daemon_end(&daemon);
-	return err ? EXIT_CANNOT : EXIT_RAN;
-}
-
-static void purge_addresses(const struct conf *conf)
+static void purge_addresses(const char *state_dir)
 {
 	struct netlink *netlink = NULL;
 	struct state *state = NULL;
 	char why[512];
 	const char *item;
 
-	(void)state_load(conf->state_dir, &state, why, sizeof(why));
+	(void)state_load(state_dir, &state, why, sizeof(why));
 	if (!state || !state_item(state, STATE_ADDRESSES, 0) || netlink_new(NULL, NULL, NULL, &netlink))
 		goto out;
 	while ((item = state_item(state, STATE_ADDRESSES, 0))) {
@@ -400,16 +378,46 @@ out:
 	state_free(state);
 }
 
-static int purge(const struct conf *conf)
+static int purge(const char *pin_dir, const char *state_dir)
 {
 	char why[1024];
 
-	if (dataplane_purge(conf, why, sizeof(why))) {
+	if (dataplane_purge(pin_dir, why, sizeof(why))) {
 		fprintf(stderr, "mxlbd: purge: %s\n", why);
 		return EXIT_CANNOT;
 	}
-	purge_addresses(conf);
+	purge_addresses(state_dir);
 	return EXIT_RAN;
+}
+
+/* A first start that fails leaves nothing behind; one that adopts leaves what it found. */
+static int run(const struct options *options, struct conf *conf)
+{
+	struct daemon daemon = { .config_path = options->config, .started_ms = daemon_now_ms() };
+	char *pin_dir = mem_dup(conf->pin_dir), *state_dir = mem_dup(conf->state_dir);
+	char why[1024];
+	int err, code = EXIT_RAN;
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	daemon.base = mem_check(event_base_new());
+	daemon_name(&daemon);
+	err = start_plane(&daemon, conf, why, sizeof(why));
+	if (!daemon.model)
+		conf_free(conf); /* nobody has taken it over */
+	if (!err)
+		err = start_services(&daemon, why, sizeof(why));
+	if (!err)
+		loop(&daemon);
+	else
+		fprintf(stderr, "mxlbd: %s\n", why);
+	daemon_end(&daemon);
+	if (err)
+		code = EXIT_CANNOT;
+	if (err && daemon.plane && !daemon.is_adopted)
+		(void)purge(pin_dir, state_dir);
+	free(pin_dir);
+	free(state_dir);
+	return code;
 }
 
 int main(int argc, char **argv)
@@ -428,7 +436,7 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	if (options.check || options.purge) {
-		code = options.check ? EXIT_RAN : purge(conf);
+		code = options.check ? EXIT_RAN : purge(conf->pin_dir, conf->state_dir);
 		conf_free(conf);
 		return code;
 	}

@@ -5,18 +5,10 @@
  */
 #include "xdp_features.h"
 
-#include <errno.h>
-#include <linux/ethtool.h>
-#include <linux/sockios.h>
-#include <net/if.h>
 #include <netlink/genl/ctrl.h>
 #include <netlink/genl/genl.h>
+#include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #define NETDEV_CMD_DEV_GET	  1
 #define NETDEV_A_DEV_IFINDEX	  1
@@ -78,18 +70,4 @@ enum xdp_redirect xdp_takes_redirect(unsigned ifindex)
 	if (!answer.is_known)
 		return XDP_REDIRECT_UNKNOWN;
 	return answer.features & NETDEV_XDP_ACT_NDO_XMIT ? XDP_REDIRECT_YES : XDP_REDIRECT_NO;
-}
-
-bool xdp_is_veth(const char *name)
-{
-	struct ethtool_drvinfo info = { .cmd = ETHTOOL_GDRVINFO };
-	struct ifreq request = { .ifr_data = (char *)&info };
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), err;
-
-	if (fd < 0)
-		return false;
-	(void)snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
-	err = ioctl(fd, SIOCETHTOOL, &request);
-	close(fd);
-	return !err && !strcmp(info.driver, "veth");
 }

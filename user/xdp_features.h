@@ -6,8 +6,6 @@
 #ifndef XDP_FEATURES_H
 #define XDP_FEATURES_H
 
-#include <stdbool.h>
-
 enum xdp_redirect {
 	XDP_REDIRECT_UNKNOWN, /* the kernel is too old to tell */
 	XDP_REDIRECT_NO,      /* frames redirected to it would be lost */
@@ -17,7 +15,5 @@ enum xdp_redirect {
 /* Does the interface take frames that XDP redirects to it? A veth does so only while
  * its peer has NAPI, that is, GRO or an XDP program: it may change at any time. */
 enum xdp_redirect xdp_takes_redirect(unsigned ifindex);
-/* Is it a veth? Also in `ethtool -i`. */
-bool xdp_is_veth(const char *name);
 
 #endif
