@@ -156,6 +156,16 @@ struct {
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } names SEC(".maps");
 
+/* Counters of the daemon's probes, kept here to outlive it. No packet reads it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MXLB_MAX_BACKENDS *MXLB_FAMILIES);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct mxlb_probe_count);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} probe_counts SEC(".maps");
+
 /* Counters per CPU: the data path adds, the daemon sums. Never reset. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

@@ -89,7 +89,7 @@ static int maps_open(struct dataplane *plane)
 		FD(origins),	    FD(rings),		FD(standby_rings), FD(flows),
 		FD(backend_load),   FD(tallies),	FD(settings),	   FD(devices),
 		FD(names),	    FD(service_counts), FD(backend_counts), FD(drops),
-		FD(interface_counts), FD(events),
+		FD(interface_counts), FD(probe_counts),	FD(events),
 		.sweep = bpf_program__fd(plane->sweep->progs.mxlb_sweep),
 	};
 #undef FD

@@ -121,6 +121,11 @@ static int backend_del(struct dpmaps *maps, uint32_t id)
 	if (!err)
 		err = counts_zero(maps, maps->fds.backend_counts, id,
 				  sizeof(struct mxlb_backend_count));
+	for (uint32_t family = 0; family < MXLB_FAMILIES && !err; family++) {
+		uint32_t index = id * MXLB_FAMILIES + family;
+
+		err = del(maps->fds.probe_counts, &index);
+	}
 	return err ? err : name_del(maps, MXLB_NAME_BACKEND, id);
 }
 

@@ -21,7 +21,7 @@ struct plan;
 struct dpmaps_fds {
 	int vips, vip_endpoints, services, backends, origins, rings, standby_rings, flows;
 	int backend_load, tallies, settings, devices, names, service_counts, backend_counts;
-	int drops, interface_counts, events;
+	int drops, interface_counts, probe_counts, events;
 	int sweep; /* the program */
 };
 
@@ -43,6 +43,11 @@ int dpmaps_backend_count(struct dpmaps *maps, uint32_t backend, enum mxlb_family
 			 struct mxlb_backend_count *sum);
 int dpmaps_drops(struct dpmaps *maps, __u32 reason, __u64 *sum);
 int dpmaps_interface_count(struct dpmaps *maps, unsigned ifindex, struct mxlb_interface_count *sum);
+/* Probe counts outlive the daemon; none kept yet: zeros. */
+int dpmaps_probe_count(struct dpmaps *maps, uint32_t backend, enum mxlb_family family,
+		       struct mxlb_probe_count *count);
+int dpmaps_probe_count_set(struct dpmaps *maps, uint32_t backend, enum mxlb_family family,
+			   const struct mxlb_probe_count *count);
 int dpmaps_load(struct dpmaps *maps, uint32_t backend, struct mxlb_load *load);
 int dpmaps_tallies(struct dpmaps *maps, struct mxlb_tallies *tallies);
 /* Bumps the hop generation: every cached next hop is asked for anew. */

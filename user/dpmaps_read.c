@@ -60,6 +60,25 @@ int dpmaps_interface_count(struct dpmaps *maps, unsigned ifindex, struct mxlb_in
 		      sizeof(*sum));
 }
 
+int dpmaps_probe_count(struct dpmaps *maps, uint32_t backend, enum mxlb_family family,
+		       struct mxlb_probe_count *count)
+{
+	uint32_t index = backend * MXLB_FAMILIES + family;
+
+	memset(count, 0, sizeof(*count));
+	return bpf_map_lookup_elem(maps->fds.probe_counts, &index, count) && errno != ENOENT ?
+		       -errno :
+		       0;
+}
+
+int dpmaps_probe_count_set(struct dpmaps *maps, uint32_t backend, enum mxlb_family family,
+			   const struct mxlb_probe_count *count)
+{
+	uint32_t index = backend * MXLB_FAMILIES + family;
+
+	return bpf_map_update_elem(maps->fds.probe_counts, &index, count, BPF_ANY) ? -errno : 0;
+}
+
 int dpmaps_load(struct dpmaps *maps, uint32_t backend, struct mxlb_load *load)
 {
 	return bpf_map_lookup_elem(maps->fds.backend_load, &backend, load) ? -errno : 0;

@@ -12,6 +12,7 @@
 #include "addr.h"
 #include "apply.h"
 #include "daemon.h"
+#include "dpmaps.h"
 #include "log.h"
 #include "mem.h"
 #include "probe.h"
@@ -26,7 +27,7 @@ struct check {
 	struct event *hold;	       /* the end of a hold-down */
 	struct probe *probe;	       /* in flight, or NULL */
 	bool is_wanted;		       /* mark of health_sync */
-	struct health_stats stats;
+	struct mxlb_probe_count count;
 };
 
 struct health {
@@ -34,19 +35,23 @@ struct health {
 	struct check *checks;
 };
 
-const double health_buckets[HEALTH_BUCKETS - 1] = { 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1,
-						    0.5,   1,	   2.5,	  6,	10 };
+_Static_assert(HEALTH_REASON_COUNT <= MXLB_PROBE_REASONS, "room in the map");
+_Static_assert(HEALTH_STATE_COUNT <= MXLB_PROBE_STATES, "room in the map");
+
+const double health_buckets[MXLB_PROBE_BUCKETS - 1] = {
+	0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 2.5, 6, 10,
+};
 
 static void check_schedule(struct check *check, unsigned in_ms);
 
-static void histogram_add(struct health_histogram *histogram, double seconds)
+static void histogram_add(struct mxlb_probe_histogram *histogram, double seconds)
 {
 	size_t i = 0;
 
-	while (i < HEALTH_BUCKETS - 1 && seconds > health_buckets[i])
+	while (i < MXLB_PROBE_BUCKETS - 1 && seconds > health_buckets[i])
 		i++;
 	histogram->bucket[i]++;
-	histogram->sum += seconds;
+	histogram->sum += (uint64_t)(seconds * 1e9);
 	histogram->count++;
 }
 
@@ -114,10 +119,10 @@ static void check_hold_over(evutil_socket_t fd, short what, void *arg)
 
 static void check_count(struct check *check, const struct probe_result *result)
 {
-	check->stats.attempts[result->reason]++;
-	histogram_add(&check->stats.duration, result->duration_seconds);
+	check->count.attempts[result->reason]++;
+	histogram_add(&check->count.duration, result->duration_seconds);
 	if (result->greeting_seconds >= 0)
-		histogram_add(&check->stats.greeting, result->greeting_seconds);
+		histogram_add(&check->count.greeting, result->greeting_seconds);
 }
 
 static void check_judge(struct check *check, enum health_reason outcome)
@@ -130,7 +135,7 @@ static void check_judge(struct check *check, enum health_reason outcome)
 	leg->connected = false;
 	if (leg->verdict.state != before) {
 		leg->since = time(NULL);
-		check->stats.changes[leg->verdict.state]++;
+		check->count.changes[leg->verdict.state]++;
 	}
 	check_log(check, before);
 	check_hold(check);
@@ -172,6 +177,9 @@ static void check_done(const struct probe_result *result, void *arg)
 		  check->backend->conf.name, health_reason_name(result->reason), result->code,
 		  result->duration_seconds * 1000);
 	check_judge(check, result->reason);
+	/* Kept in the kernel: a counter must not fall because the daemon was killed. */
+	(void)dpmaps_probe_count_set(check->health->daemon->maps, check->backend_id, check->family,
+				     &check->count);
 	check_next(check);
 }
 
@@ -231,6 +239,7 @@ static struct check *check_new(struct health *health, uint32_t id, enum mxlb_fam
 	check->family = family;
 	check->timer = mem_check(evtimer_new(health->daemon->base, check_begin, check));
 	check->hold = mem_check(evtimer_new(health->daemon->base, check_hold_over, check));
+	(void)dpmaps_probe_count(health->daemon->maps, id, family, &check->count);
 	check->next = health->checks;
 	health->checks = check;
 	return check;
@@ -311,11 +320,11 @@ void health_free(struct health *health)
 	free(health);
 }
 
-const struct health_stats *health_stats(const struct health *health,
-					const struct model_backend *backend,
-					enum mxlb_family family)
+const struct mxlb_probe_count *health_count(const struct health *health,
+					    const struct model_backend *backend,
+					    enum mxlb_family family)
 {
 	const struct check *check = check_find(health, backend->id, family);
 
-	return check ? &check->stats : NULL;
+	return check ? &check->count : NULL;
 }

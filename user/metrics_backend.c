@@ -12,10 +12,10 @@ static const struct mxlb_backend_count *count_of(const struct sample *at)
 }
 
 /* Where nothing has been probed yet, all is 0. */
-static const struct health_stats *stats_of(const struct sample *at, enum mxlb_family family)
+static const struct mxlb_probe_count *stats_of(const struct sample *at, enum mxlb_family family)
 {
-	static const struct health_stats none;
-	const struct health_stats *stats = at->backend->stats[family];
+	static const struct mxlb_probe_count none;
+	const struct mxlb_probe_count *stats = at->backend->stats[family];
 
 	return stats ? stats : &none;
 }
@@ -94,21 +94,21 @@ static void probe_attempts(const struct sample *at)
 }
 
 /* Prometheus' buckets hold all that is not above their bound. */
-static void histogram(const struct sample *at, const struct health_histogram *values)
+static void histogram(const struct sample *at, const struct mxlb_probe_histogram *values)
 {
 	struct sample part = *at;
 	uint64_t below = 0;
 	char bound[32];
 
 	part.suffix = "_bucket";
-	for (int i = 0; i < HEALTH_BUCKETS; i++) {
+	for (int i = 0; i < MXLB_PROBE_BUCKETS; i++) {
 		below += values->bucket[i];
-		if (i < HEALTH_BUCKETS - 1)
+		if (i < MXLB_PROBE_BUCKETS - 1)
 			(void)snprintf(bound, sizeof(bound), "%g", health_buckets[i]);
-		sample_count(&part, "le", i < HEALTH_BUCKETS - 1 ? bound : "+Inf", below);
+		sample_count(&part, "le", i < MXLB_PROBE_BUCKETS - 1 ? bound : "+Inf", below);
 	}
 	part.suffix = "_sum";
-	sample_real(&part, NULL, NULL, values->sum);
+	sample_real(&part, NULL, NULL, values->sum / 1e9);
 	part.suffix = "_count";
 	sample_count(&part, NULL, NULL, values->count);
 }

@@ -105,7 +105,7 @@ static void backend_collect(const struct daemon *daemon, const struct model_back
 			continue;
 		if (dpmaps_backend_count(daemon->maps, backend->id, family, &to->count[family]))
 			to->count[family] = (struct mxlb_backend_count){0};
-		to->stats[family] = health_stats(daemon->health, backend, family);
+		to->stats[family] = health_count(daemon->health, backend, family);
 	}
 }
 

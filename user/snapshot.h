@@ -16,7 +16,7 @@ struct snapshot_backend {
 	const struct model_backend *backend;
 	struct mxlb_backend_count count[MXLB_FAMILIES];
 	struct mxlb_load load;
-	const struct health_stats *stats[MXLB_FAMILIES]; /* NULL: nothing probed yet */
+	const struct mxlb_probe_count *stats[MXLB_FAMILIES]; /* NULL: nothing probed yet */
 };
 
 struct snapshot_service {

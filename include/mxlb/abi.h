@@ -212,6 +212,22 @@ enum mxlb_flow_end {
 	MXLB_FLOW_ENDS
 };
 
+/* probe_counts: backend * MXLB_FAMILIES + family -> what the daemon's probes counted. No
+ * packet reads it; it is a map so that the counters outlive the daemon. */
+#define MXLB_PROBE_REASONS 32
+#define MXLB_PROBE_STATES  4
+#define MXLB_PROBE_BUCKETS 12
+struct mxlb_probe_histogram {
+	__u64 bucket[MXLB_PROBE_BUCKETS];
+	__u64 sum; /* nanoseconds */
+	__u64 count;
+};
+struct mxlb_probe_count {
+	__u64 attempts[MXLB_PROBE_REASONS]; /* by user/verdict.h's enum health_reason */
+	__u64 changes[MXLB_PROBE_STATES];   /* by its enum health_state */
+	struct mxlb_probe_histogram duration, greeting;
+};
+
 /* Argument and result of the sweeper (a syscall program's context). Time-outs are
  * arguments, not knobs: the daemon that sweeps has them in its own config. */
 struct mxlb_sweep_args {
@@ -242,6 +258,7 @@ MXLB_ASSERT_SIZE(mxlb_flow, 120);
 MXLB_ASSERT_SIZE(mxlb_load, 24);
 MXLB_ASSERT_SIZE(mxlb_tallies, 48);
 MXLB_ASSERT_SIZE(mxlb_backend_count, 80);
+MXLB_ASSERT_SIZE(mxlb_probe_count, 512);
 MXLB_ASSERT_SIZE(mxlb_sweep_args, 64);
 
 #endif

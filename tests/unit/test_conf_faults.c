@@ -300,12 +300,21 @@ static void too_many_vips_before_a_backend(void **state)
 		 {"f.yaml:4:18: services.s.backends.b.address: 10.0.0.1:25 stands behind 9 VIPs of "
 		  "its family; must be at most 8"}},
 	};
+	/* A backend given twice is one fault, not two. */
+	static const struct row twice = {
+		IN "services:\n"
+		   "  s: {address: [" EIGHT(
+			   "192.0.2.") "], backends: {\n"
+				       "    b: {address: 10.0.0.1}, c: {address: 10.0.0.1}}}\n",
+		{"f.yaml:4:42: services.s.backends.c.address: 10.0.0.1:25 is backend b already; "
+		 "must be unique within the service"}};
 	const char *eight = IN "services:\n  s: {address: [" EIGHT_V6 EIGHT(
 		"192.0.2.") "], backends: {\n    b: {address: [10.0.0.1, \"fd00::1\"]}}}\n";
 	struct conf_errors errors = {0};
 	struct conf *conf = NULL;
 
 	assert_faults(rows, ROWS(rows));
+	assert_faults(&twice, 1);
 	assert_int_equal(conf_load_text("f.yaml", eight, strlen(eight), &conf, &errors), 0);
 	conf_free(conf);
 }

@@ -107,6 +107,7 @@ static void keeps_the_limits(void **state)
 		{"metrics: off", true},
 		{"metrics: \"off\"", true},
 		{"metrics: no", false},
+		{"log: off", false},
 		{"metrics: {listen: \"224.0.0.1\"}", true}, /* the bind will tell */
 		{"metrics: {listen: \"localhost:9725\"}", false},
 		{"metrics: {listen: \":9725\"}", false},

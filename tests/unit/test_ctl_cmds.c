@@ -50,14 +50,14 @@ static json_t *answer; /* the last reply */
 
 /* ---- the played parts --------------------------------------------------------- */
 
-const double health_buckets[HEALTH_BUCKETS - 1] = {0};
+const double health_buckets[MXLB_PROBE_BUCKETS - 1] = {0};
 
 uint64_t daemon_now_ms(void)
 {
 	return LAB_NOW_MS;
 }
 
-const struct health_stats *health_stats(const struct health *health,
+const struct mxlb_probe_count *health_count(const struct health *health,
 					const struct model_backend *backend,
 					enum mxlb_family family)
 {
