@@ -16,7 +16,6 @@
 
 #define CHOOSE_WALK_MAX 64
 
-
 static __always_inline int choose_can_serve(__u32 id, __u32 family)
 {
 	const struct mxlb_backend *backend = bpf_map_lookup_elem(&backends, &id);

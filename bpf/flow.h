@@ -7,6 +7,7 @@
 #ifndef FLOW_H
 #define FLOW_H
 
+#include "count.h"
 #include "flow_end.h"
 #include "maps.h"
 #include "pkt.h"
@@ -237,11 +238,11 @@ static __always_inline void flow_see_end(struct pkt *p)
 	__u32 fin = p->direction == MXLB_IN ? MXLB_FLOW_FIN_IN : MXLB_FLOW_FIN_OUT;
 
 	if (p->tcp_flags & TCP_RST) {
-		__sync_fetch_and_or(&p->flow->flags, p->direction == MXLB_IN ? MXLB_FLOW_RST_IN :
-									       MXLB_FLOW_RST_OUT);
+		__sync_fetch_and_or(&p->flow->flags,
+				    p->direction == MXLB_IN ? MXLB_FLOW_RST_IN : MXLB_FLOW_RST_OUT);
 		flow_close(&p->key, p->flow, p->now,
-			   p->direction == MXLB_IN ? MXLB_END_CLIENT_RESET :
-						     MXLB_END_BACKEND_RESET);
+			   p->direction == MXLB_IN ? MXLB_END_CLIENT_RESET
+						   : MXLB_END_BACKEND_RESET);
 	} else if (p->tcp_flags & TCP_FIN) {
 		__sync_fetch_and_or(&p->flow->flags, fin);
 		if ((p->flow->flags & both) == both)

@@ -13,8 +13,7 @@
 
 static __always_inline enum mxlb_family flow_family(const struct mxlb_flow_key *key)
 {
-	int is_v4 = !key->client.w[0] && !key->client.w[1] &&
-		    key->client.w[2] == bpf_htonl(0xffff);
+	int is_v4 = !key->client.w[0] && !key->client.w[1] && key->client.w[2] == bpf_htonl(0xffff);
 
 	return is_v4 ? MXLB_V4 : MXLB_V6;
 }

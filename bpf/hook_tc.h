@@ -114,17 +114,17 @@ static __always_inline int hook_resolve_and_forward(struct pkt *p)
 		hop.ipv4_nh = p->gateway.w[3];
 	else
 		__builtin_memcpy(hop.ipv6_nh, p->gateway.b, sizeof(hop.ipv6_nh));
-	return bpf_redirect_neigh(p->hop.ifindex, &hop, sizeof(hop), 0) == TC_ACT_REDIRECT ?
-		       VERDICT_REDIRECT :
-		       -MXLB_REASON_REDIRECT_FAILED;
+	return bpf_redirect_neigh(p->hop.ifindex, &hop, sizeof(hop), 0) == TC_ACT_REDIRECT
+		       ? VERDICT_REDIRECT
+		       : -MXLB_REASON_REDIRECT_FAILED;
 }
 
 static __always_inline int hook_forward(struct pkt *p)
 {
 	if (!p->has_neighbour)
 		return hook_resolve_and_forward(p);
-	return bpf_redirect(p->hop.ifindex, 0) == TC_ACT_REDIRECT ? VERDICT_REDIRECT :
-								    -MXLB_REASON_REDIRECT_FAILED;
+	return bpf_redirect(p->hop.ifindex, 0) == TC_ACT_REDIRECT ? VERDICT_REDIRECT
+								  : -MXLB_REASON_REDIRECT_FAILED;
 }
 
 static __always_inline int hook_can_bounce(struct pkt *p)
@@ -134,8 +134,8 @@ static __always_inline int hook_can_bounce(struct pkt *p)
 
 static __always_inline int hook_bounce(struct pkt *p)
 {
-	return bpf_redirect(p->ctx->ifindex, 0) == TC_ACT_REDIRECT ? VERDICT_TX :
-								     -MXLB_REASON_REDIRECT_FAILED;
+	return bpf_redirect(p->ctx->ifindex, 0) == TC_ACT_REDIRECT ? VERDICT_TX
+								   : -MXLB_REASON_REDIRECT_FAILED;
 }
 
 static __always_inline int hook_action(int verdict)

@@ -57,7 +57,7 @@ struct {
 /* Recognises replies. Daemon writes. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, MXLB_MAX_BACKENDS * MXLB_FAMILIES);
+	__uint(max_entries, MXLB_MAX_BACKENDS *MXLB_FAMILIES);
 	__type(key, struct mxlb_endpoint);
 	__type(value, struct mxlb_origin);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);

@@ -26,7 +26,7 @@
 
 static __always_inline struct mxlb_addr addr_from_v4(__be32 v4)
 {
-	struct mxlb_addr addr = { .w = { 0, 0, bpf_htonl(0xffff), v4 } };
+	struct mxlb_addr addr = {.w = {0, 0, bpf_htonl(0xffff), v4}};
 
 	return addr;
 }
@@ -70,7 +70,7 @@ static __always_inline int parse_is_ext(__u8 next)
  * would multiply what the verifier has to look at. */
 __noinline int parse_ext_headers(HOOK_CTX *ctx, __u32 next)
 {
-	struct pkt p = { .ctx = ctx };
+	struct pkt p = {.ctx = ctx};
 	__u32 offset = PARSE_L3 + sizeof(struct ipv6hdr), flags = 0;
 
 	for (int i = 0; i < PARSE_MAX_EXT && parse_is_ext(next); i++) {

@@ -52,7 +52,7 @@ static __always_inline int mxlb_act(struct pkt *p)
 
 static __always_inline int mxlb_run(HOOK_CTX *ctx)
 {
-	struct pkt p = { .ctx = ctx, .now = bpf_ktime_get_coarse_ns() };
+	struct pkt p = {.ctx = ctx, .now = bpf_ktime_get_coarse_ns()};
 	int verdict = mxlb_decide(&p);
 
 	if (!verdict)

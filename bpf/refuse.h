@@ -54,9 +54,8 @@ static __always_inline void refuse_ip(const struct pkt *p, void *l3)
 		ttl_before = *ttl;
 		ip->ttl = 64;
 		ttl_after = *ttl;
-		ip->check = csum_apply(ip->check,
-				       (__u64)csum_diff16(ip->tot_len, len) +
-					       csum_diff16(ttl_before, ttl_after));
+		ip->check = csum_apply(ip->check, (__u64)csum_diff16(ip->tot_len, len) +
+							  csum_diff16(ttl_before, ttl_after));
 		ip->tot_len = len;
 	} else {
 		struct ipv6hdr *ip = l3;

@@ -24,8 +24,8 @@ static __always_inline int rewrite_ttl_is_over(const struct pkt *p)
 
 	if (l3 + sizeof(struct ipv6hdr) > hook_end(p))
 		return 0; /* parse has seen the headers: can't be */
-	return p->family == MXLB_V4 ? ((struct iphdr *)l3)->ttl <= 1 :
-				      ((struct ipv6hdr *)l3)->hop_limit <= 1;
+	return p->family == MXLB_V4 ? ((struct iphdr *)l3)->ttl <= 1
+				    : ((struct ipv6hdr *)l3)->hop_limit <= 1;
 }
 
 static __always_inline void rewrite_ipv4(const struct pkt *p, struct iphdr *ip)

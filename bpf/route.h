@@ -7,6 +7,8 @@
 #ifndef ROUTE_H
 #define ROUTE_H
 
+#include <linux/in.h>
+
 #include "maps.h"
 #include "pkt.h"
 

@@ -150,9 +150,10 @@ int apply_start(struct daemon *daemon, struct conf *conf, char *why, size_t why_
 	daemon->model = model_new(conf, pinned, daemon_now_ms());
 	model_free(pinned);
 	if (!daemon->model) {
-		(void)snprintf(why, why_len,
-			       "config: more backends than %d with those still draining; remove some",
-			       MXLB_MAX_BACKENDS - 1);
+		(void)snprintf(
+			why, why_len,
+			"config: more backends than %d with those still draining; remove some",
+			MXLB_MAX_BACKENDS - 1);
 		return -ENOSPC;
 	}
 	state_apply(daemon->state, daemon->model);
@@ -196,7 +197,7 @@ static void interfaces_sync(struct daemon *daemon)
 
 static void log_changes(const struct conf *old, const struct conf *new)
 {
-	struct conf_changes changes = { 0 };
+	struct conf_changes changes = {0};
 
 	if (conf_diff(old, new, &changes))
 		return;
@@ -246,9 +247,10 @@ int apply_reload(struct daemon *daemon, char **why)
 		return refuse(daemon, conf, text, why);
 	restart = conf_needs_restart(daemon->model->conf, conf);
 	if (restart) {
-		text = apply_text("%s: a change of %s needs a restart (nothing was changed); restart "
-				  "mxlbd, flows are kept",
-				  daemon->config_path, restart);
+		text = apply_text(
+			"%s: a change of %s needs a restart (nothing was changed); restart "
+			"mxlbd, flows are kept",
+			daemon->config_path, restart);
 		free(restart);
 		return refuse(daemon, conf, text, why);
 	}
@@ -257,9 +259,10 @@ int apply_reload(struct daemon *daemon, char **why)
 		return refuse(daemon, conf, text, why);
 	model = model_new(conf, daemon->model, daemon_now_ms());
 	if (!model)
-		return refuse(daemon, conf, apply_text("%s: more than %d backends, with those still "
-						       "draining; wait or remove some",
-						       daemon->config_path, MXLB_MAX_BACKENDS - 1),
+		return refuse(daemon, conf,
+			      apply_text("%s: more than %d backends, with those still "
+					 "draining; wait or remove some",
+					 daemon->config_path, MXLB_MAX_BACKENDS - 1),
 			      why);
 	log_changes(daemon->model->conf, conf);
 	put_in_force(daemon, model);

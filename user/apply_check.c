@@ -55,7 +55,7 @@ static char *refuse_unfinished(const char *path, const struct conf *conf, char *
 
 char *apply_load(const char *path, struct conf **conf)
 {
-	struct conf_errors errors = { 0 };
+	struct conf_errors errors = {0};
 	char *lines = NULL;
 
 	if (!conf_load(path, conf, &errors)) {

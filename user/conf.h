@@ -42,7 +42,7 @@ struct conf_probe {
 	unsigned interval_ms, fast_interval_ms;
 	unsigned connect_timeout_ms, greeting_timeout_ms, timeout_ms;
 	unsigned rise, fall;
-	char *helo; /* NULL: the host name */
+	char *helo;				/* NULL: the host name */
 	struct mxlb_addr source[MXLB_FAMILIES]; /* zero: the kernel chooses */
 	enum conf_proxy proxy;
 	enum conf_tls tls;

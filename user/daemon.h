@@ -35,11 +35,11 @@ struct daemon {
 	struct metrics *metrics;
 	struct observe *observe;
 	struct state *state; /* the state file */
-	bool is_adopted; /* started over a pinned data path */
+	bool is_adopted;     /* started over a pinned data path */
 	uint64_t started_ms;
-	time_t config_loaded;	   /* when the config in force was read */
-	bool config_ok;		   /* the last reload succeeded */
-	char helo[256];		   /* name for EHLO: the host name */
+	time_t config_loaded; /* when the config in force was read */
+	bool config_ok;	      /* the last reload succeeded */
+	char helo[256];	      /* name for EHLO: the host name */
 };
 
 /* Monotonic clock in ms. */

@@ -39,7 +39,7 @@ static void maps_dir(const struct dataplane *plane, char *path, size_t len)
 /* A pinned table of another size is unpinned, kept open, and copied from later. */
 static int flows_set_aside(struct dataplane *plane, unsigned max, bool *is_adopted)
 {
-	struct bpf_map_info info = { 0 };
+	struct bpf_map_info info = {0};
 	uint32_t len = sizeof(info);
 	char path[PATH_MAX];
 	int fd;
@@ -85,11 +85,25 @@ static int maps_open(struct dataplane *plane)
 {
 #define FD(map) .map = bpf_map__fd(plane->xdp->maps.map)
 	const struct dpmaps_fds fds = {
-		FD(vips),	    FD(vip_endpoints),	FD(services),	   FD(backends),
-		FD(origins),	    FD(rings),		FD(standby_rings), FD(flows),
-		FD(backend_load),   FD(tallies),	FD(settings),	   FD(devices),
-		FD(names),	    FD(service_counts), FD(backend_counts), FD(drops),
-		FD(interface_counts), FD(probe_counts),	FD(events),
+		FD(vips),
+		FD(vip_endpoints),
+		FD(services),
+		FD(backends),
+		FD(origins),
+		FD(rings),
+		FD(standby_rings),
+		FD(flows),
+		FD(backend_load),
+		FD(tallies),
+		FD(settings),
+		FD(devices),
+		FD(names),
+		FD(service_counts),
+		FD(backend_counts),
+		FD(drops),
+		FD(interface_counts),
+		FD(probe_counts),
+		FD(events),
 		.sweep = bpf_program__fd(plane->sweep->progs.mxlb_sweep),
 	};
 #undef FD
@@ -101,14 +115,16 @@ static void load_failed(int err, const char *dir, char *why, size_t why_len)
 {
 	if (err == -EPERM || err == -EACCES)
 		snprintf(why, why_len,
-			 "data path: the kernel refused it: %s; run mxlbd as root (it needs CAP_BPF, "
+			 "data path: the kernel refused it: %s; run mxlbd as root (it needs "
+			 "CAP_BPF, "
 			 "CAP_NET_ADMIN and CAP_PERFMON)",
 			 strerror(-err));
 	else if (err == -EINVAL)
-		snprintf(why, why_len,
-			 "data path: can't be loaded over the pins in %s; needs kernel 6.1 or later "
-			 "with BPF; if the pins are another version's, run: mxlbd --purge",
-			 dir);
+		snprintf(
+			why, why_len,
+			"data path: can't be loaded over the pins in %s; needs kernel 6.1 or later "
+			"with BPF; if the pins are another version's, run: mxlbd --purge",
+			dir);
 	else
 		snprintf(why, why_len, "data path: can't be loaded: %s", strerror(-err));
 }
@@ -216,8 +232,8 @@ static int device_sync(struct dataplane *plane, struct dataplane_interface *inte
 		snprintf(interface->note, sizeof(interface->note), "%s", note);
 	else if (!strcmp(interface->note, note))
 		interface->note[0] = '\0';
-	return takes ? dpmaps_device_add(plane->maps, interface->ifindex) :
-		       dpmaps_device_del(plane->maps, interface->ifindex);
+	return takes ? dpmaps_device_add(plane->maps, interface->ifindex)
+		     : dpmaps_device_del(plane->maps, interface->ifindex);
 }
 
 /* XDP may redirect among interfaces of one mode: a driver need not take frames from
@@ -260,8 +276,8 @@ static int interface_xdp(struct dataplane *plane, struct dataplane_interface *in
 	snprintf(why, why_len,
 		 "interface %s: datapath %s: %s; %s, or set datapath: auto or tc for it",
 		 interface->name, is_generic ? "xdp-generic" : "xdp", fault,
-		 err == -EBUSY ? "detach that program (ip link set dev ... xdp off)" :
-				 "use a driver with native XDP");
+		 err == -EBUSY ? "detach that program (ip link set dev ... xdp off)"
+			       : "use a driver with native XDP");
 	return err;
 }
 
@@ -278,7 +294,8 @@ int dataplane_attach(struct dataplane *plane, const struct conf_interface *wante
 	}
 	err = hook_tc_attach(plane, interface->ifindex);
 	if (err) {
-		snprintf(why, why_len, "interface %s: TC filter: %s; is the clsact qdisc available?",
+		snprintf(why, why_len,
+			 "interface %s: TC filter: %s; is the clsact qdisc available?",
 			 wanted->name, strerror(-err));
 		return err;
 	}

@@ -26,7 +26,7 @@
 
 static bool prog_has_name(uint32_t id, const char *name)
 {
-	struct bpf_prog_info info = { 0 };
+	struct bpf_prog_info info = {0};
 	uint32_t len = sizeof(info);
 	int fd = bpf_prog_get_fd_by_id(id);
 	bool same;
@@ -68,7 +68,7 @@ void hook_tc_detach(const char *pin_dir, unsigned ifindex)
 		(void)bpf_tc_detach(&hook, &opts);
 	snprintf(mark, sizeof(mark), "%s/qdisc-%u", pin_dir, ifindex);
 	if (rmdir(mark))
-		return; /* not ours to remove */
+		return;					    /* not ours to remove */
 	hook.attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS; /* the whole qdisc */
 	(void)bpf_tc_hook_destroy(&hook);
 }
@@ -89,7 +89,7 @@ static void link_drop(const char *path)
 /* An existing pin is reused if its link still sits on this interface. */
 static int link_reuse(const char *path, int prog_fd, unsigned ifindex)
 {
-	struct bpf_link_info info = { 0 };
+	struct bpf_link_info info = {0};
 	uint32_t len = sizeof(info);
 	int fd = bpf_obj_get(path), err = fd < 0 ? -errno : 0;
 
@@ -128,7 +128,8 @@ int hook_xdp_attach(struct dataplane *plane, unsigned ifindex, bool is_generic)
 	if (!err)
 		return 0;
 	link_drop(path);
-	return link_make(path, prog_fd, ifindex, is_generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
+	return link_make(path, prog_fd, ifindex,
+			 is_generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
 }
 
 void hook_xdp_detach(const char *pin_dir, unsigned ifindex)

@@ -85,7 +85,8 @@ int pins_open(const char *pin_dir, int *lock_fd, char *why, size_t why_len)
 
 	if (err) {
 		snprintf(why, why_len,
-			 "pin_dir %s: no bpffs there, and mounting one failed: %s; run mxlbd as root, "
+			 "pin_dir %s: no bpffs there, and mounting one failed: %s; run mxlbd as "
+			 "root, "
 			 "or: mount -t bpf bpf %s",
 			 pin_dir, strerror(-err), pin_dir);
 		return err;
@@ -94,8 +95,9 @@ int pins_open(const char *pin_dir, int *lock_fd, char *why, size_t why_len)
 	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB)) {
 		err = -errno;
 		snprintf(why, why_len, "pin_dir %s: %s", pin_dir,
-			 err == -EWOULDBLOCK ? "another mxlbd is running with it; stop that one first" :
-					       strerror(-err));
+			 err == -EWOULDBLOCK
+				 ? "another mxlbd is running with it; stop that one first"
+				 : strerror(-err));
 		if (fd >= 0)
 			close(fd);
 		return err;

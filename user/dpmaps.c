@@ -50,8 +50,8 @@ static int del(int fd, const void *key)
 
 static int name_set(struct dpmaps *maps, uint32_t kind, uint32_t id, const char *text)
 {
-	struct mxlb_name_key key = { kind, id };
-	struct mxlb_name name = { 0 };
+	struct mxlb_name_key key = {kind, id};
+	struct mxlb_name name = {0};
 
 	(void)snprintf(name.text, sizeof(name.text), "%s", text);
 	return set(maps->fds.names, &key, &name);
@@ -59,7 +59,7 @@ static int name_set(struct dpmaps *maps, uint32_t kind, uint32_t id, const char 
 
 static int name_del(struct dpmaps *maps, uint32_t kind, uint32_t id)
 {
-	struct mxlb_name_key key = { kind, id };
+	struct mxlb_name_key key = {kind, id};
 
 	return del(maps->fds.names, &key);
 }
@@ -88,7 +88,7 @@ static int service_set(struct dpmaps *maps, const struct dp_service *service)
 
 static int service_del(struct dpmaps *maps, uint32_t id)
 {
-	struct mxlb_service none = { 0 };
+	struct mxlb_service none = {0};
 	int err = set(maps->fds.services, &id, &none);
 
 	if (!err)
@@ -110,7 +110,7 @@ static int backend_set(struct dpmaps *maps, const struct dp_backend *backend,
 static int backend_del(struct dpmaps *maps, uint32_t id)
 {
 	struct mxlb_backend gone;
-	struct mxlb_load empty = { 0 };
+	struct mxlb_load empty = {0};
 	int err = bpf_map_lookup_elem(maps->fds.backends, &id, &gone) ? -errno : 0;
 
 	gone.exists = 0;
@@ -140,7 +140,7 @@ static int vip_set(struct dpmaps *maps, const struct dp_vip *vip)
 
 static int vip_del(struct dpmaps *maps, const struct mxlb_endpoint *key, uint32_t id)
 {
-	struct mxlb_endpoint none = { 0 };
+	struct mxlb_endpoint none = {0};
 	int err = del(maps->fds.vips, key);
 
 	return err ? err : set(maps->fds.vip_endpoints, &id, &none);
@@ -231,8 +231,8 @@ int dpmaps_apply(struct dpmaps *maps, const struct plan *plan, const struct dp_s
 
 static char *name_get(struct dpmaps *maps, uint32_t kind, uint32_t id)
 {
-	struct mxlb_name_key key = { kind, id };
-	struct mxlb_name name = { 0 };
+	struct mxlb_name_key key = {kind, id};
+	struct mxlb_name name = {0};
 
 	if (bpf_map_lookup_elem(maps->fds.names, &key, &name))
 		return NULL;
@@ -252,7 +252,7 @@ static void read_services(struct dpmaps *maps, struct dp_state *s)
 		if (!name)
 			continue;
 		s->services = mem_append(s->services, &s->n_services, sizeof(*s->services));
-		s->services[s->n_services - 1] = (struct dp_service){ id, value, name };
+		s->services[s->n_services - 1] = (struct dp_service){id, value, name};
 	}
 }
 
@@ -268,7 +268,7 @@ static void read_backends(struct dpmaps *maps, struct dp_state *s)
 		if (!name)
 			continue;
 		s->backends = mem_append(s->backends, &s->n_backends, sizeof(*s->backends));
-		s->backends[s->n_backends - 1] = (struct dp_backend){ id, value, name };
+		s->backends[s->n_backends - 1] = (struct dp_backend){id, value, name};
 	}
 }
 
@@ -277,7 +277,7 @@ static void read_vips(struct dpmaps *maps, struct dp_state *s)
 	struct mxlb_endpoint key, *previous = NULL;
 
 	while (!bpf_map_get_next_key(maps->fds.vips, previous, &key)) {
-		struct dp_vip vip = { .key = key };
+		struct dp_vip vip = {.key = key};
 
 		if (!bpf_map_lookup_elem(maps->fds.vips, &key, &vip.value)) {
 			s->vips = mem_append(s->vips, &s->n_vips, sizeof(*s->vips));
@@ -292,7 +292,7 @@ static void read_origins(struct dpmaps *maps, struct dp_state *s)
 	struct mxlb_endpoint key, *previous = NULL;
 
 	while (!bpf_map_get_next_key(maps->fds.origins, previous, &key)) {
-		struct dp_origin origin = { .key = key };
+		struct dp_origin origin = {.key = key};
 
 		if (!bpf_map_lookup_elem(maps->fds.origins, &key, &origin.value)) {
 			s->origins = mem_append(s->origins, &s->n_origins, sizeof(*s->origins));
@@ -310,13 +310,13 @@ static void read_rings(int outer, struct dp_ring **rings, size_t *n)
 		if (bpf_map_lookup_elem(outer, &i, &inner))
 			continue;
 		*rings = mem_append(*rings, n, sizeof(**rings));
-		(*rings)[*n - 1] = (struct dp_ring){ .index = i, .is_unknown = true };
+		(*rings)[*n - 1] = (struct dp_ring){.index = i, .is_unknown = true};
 	}
 }
 
 void dpmaps_read(struct dpmaps *maps, struct dp_state *state)
 {
-	*state = (struct dp_state){ 0 };
+	*state = (struct dp_state){0};
 	read_services(maps, state);
 	read_backends(maps, state);
 	read_vips(maps, state);

@@ -66,9 +66,9 @@ int dpmaps_probe_count(struct dpmaps *maps, uint32_t backend, enum mxlb_family f
 	uint32_t index = backend * MXLB_FAMILIES + family;
 
 	memset(count, 0, sizeof(*count));
-	return bpf_map_lookup_elem(maps->fds.probe_counts, &index, count) && errno != ENOENT ?
-		       -errno :
-		       0;
+	return bpf_map_lookup_elem(maps->fds.probe_counts, &index, count) && errno != ENOENT
+		       ? -errno
+		       : 0;
 }
 
 int dpmaps_probe_count_set(struct dpmaps *maps, uint32_t backend, enum mxlb_family family,
@@ -170,7 +170,7 @@ static bool flow_copy(const struct mxlb_flow_key *key, const struct mxlb_flow *f
 
 int dpmaps_flows_copy(int from_fd, struct dpmaps *to, unsigned *lost)
 {
-	struct copy copy = { .to = to->fds.flows };
+	struct copy copy = {.to = to->fds.flows};
 	int err = flows_walk(from_fd, flow_copy, &copy);
 
 	*lost = copy.lost;

@@ -90,8 +90,8 @@ static void check_log(const struct check *check, enum health_state before)
 		return;
 	(void)addr_format(&check->backend->conf.addr[check->family], addr);
 	if (verdict->state == HEALTH_UP)
-		log_info("%s/%s: %s: up", check->backend->service->name,
-			 check->backend->conf.name, addr);
+		log_info("%s/%s: %s: up", check->backend->service->name, check->backend->conf.name,
+			 addr);
 	else
 		log_warn("%s/%s: %s: %s: %s", check->backend->service->name,
 			 check->backend->conf.name, addr, health_state_name(verdict->state),
@@ -103,7 +103,7 @@ static void check_hold(struct check *check)
 {
 	uint64_t now = daemon_now_ms(), until = check_leg(check)->verdict.held_until_ms;
 	uint64_t wait = until > now ? until - now + 1 : 0;
-	struct timeval tv = { (time_t)(wait / 1000), (suseconds_t)(wait % 1000 * 1000) };
+	struct timeval tv = {(time_t)(wait / 1000), (suseconds_t)(wait % 1000 * 1000)};
 
 	(void)event_del(check->hold);
 	if (wait)
@@ -209,7 +209,7 @@ static void check_begin(evutil_socket_t fd, short what, void *arg)
 
 static void check_schedule(struct check *check, unsigned in_ms)
 {
-	struct timeval tv = { in_ms / 1000, in_ms % 1000 * 1000 };
+	struct timeval tv = {in_ms / 1000, in_ms % 1000 * 1000};
 
 	(void)event_add(check->timer, &tv);
 }

@@ -24,7 +24,7 @@ void health_free(struct health *health);
 void health_sync(struct health *health);
 /* Counts of one address: never NULL for an existing leg after health_sync; else NULL. */
 const struct mxlb_probe_count *health_count(const struct health *health,
-					const struct model_backend *backend,
-					enum mxlb_family family);
+					    const struct model_backend *backend,
+					    enum mxlb_family family);
 
 #endif

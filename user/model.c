@@ -147,8 +147,7 @@ bool model_leg_usable(const struct model_backend *backend, enum mxlb_family fami
 static const struct model_leg *leg_worst(const struct model_backend *backend)
 {
 	static const int rank[HEALTH_STATE_COUNT] = {
-		[HEALTH_UP] = 0, [HEALTH_CHECKING] = 1, [HEALTH_DOWN] = 2
-	};
+		[HEALTH_UP] = 0, [HEALTH_CHECKING] = 1, [HEALTH_DOWN] = 2};
 	const struct model_leg *worst = NULL;
 
 	for (int family = 0; family < MXLB_FAMILIES; family++) {
@@ -188,8 +187,7 @@ static bool backend_is_well(const struct model_backend *backend)
 	if (backend->admin.state != ADMIN_READY || !model_backend_weight(backend))
 		return true;
 	for (int family = 0; family < MXLB_FAMILIES; family++)
-		if (backend->leg[family].exists &&
-		    backend->leg[family].verdict.state != HEALTH_UP)
+		if (backend->leg[family].exists && backend->leg[family].verdict.state != HEALTH_UP)
 			return false;
 	return true;
 }

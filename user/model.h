@@ -70,7 +70,7 @@ struct model_service {
 	struct model_backend **backends; /* config order, then removed ones */
 	size_t n_backends;
 	bool has_policy;
-	bool fail_open;				       /* set by plan */
+	bool fail_open;			      /* set by plan */
 	int active_preference[MXLB_FAMILIES]; /* set by plan; -1: none */
 };
 

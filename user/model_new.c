@@ -91,7 +91,7 @@ static void backend_inherit(struct model_backend *backend, const struct model_ba
 {
 	backend->admin = old->admin;
 	if (backend->admin.state == ADMIN_REMOVED)
-		backend->admin = (struct admin){ .since = time(NULL) };
+		backend->admin = (struct admin){.since = time(NULL)};
 	memcpy(backend->leg, old->leg, sizeof(backend->leg));
 }
 
@@ -154,8 +154,8 @@ static int service_vips(struct model_service *service, const struct model *old, 
 {
 	for (size_t i = 0; i < service->conf->n_addresses; i++) {
 		struct model_vip vip = {
-			.endpoint = { .addr = service->conf->addresses[i],
-				      .port = __builtin_bswap16(service->conf->port) },
+			.endpoint = {.addr = service->conf->addresses[i],
+				     .port = __builtin_bswap16(service->conf->port)},
 		};
 		const struct model_vip *before = vip_match(old, &vip.endpoint);
 		long id = before ? (long)before->id : id_take(ids->vip, 1, MXLB_MAX_VIPS + 1);
@@ -174,8 +174,7 @@ static struct model_service *model_add_service(struct model *model, const char *
 
 	service->name = mem_dup(name);
 	service->active_preference[MXLB_V4] = service->active_preference[MXLB_V6] = -1;
-	model->services =
-		mem_append(model->services, &model->n_services, sizeof(*model->services));
+	model->services = mem_append(model->services, &model->n_services, sizeof(*model->services));
 	model->services[model->n_services - 1] = service;
 	return service;
 }
@@ -212,7 +211,7 @@ static void service_keep_rest(struct model *model, struct model_service *service
 		kept->admin = old->admin;
 		memcpy(kept->leg, old->leg, sizeof(kept->leg));
 		if (kept->admin.state != ADMIN_REMOVED)
-			kept->admin = (struct admin){ .state = ADMIN_REMOVED, .since = time(NULL) };
+			kept->admin = (struct admin){.state = ADMIN_REMOVED, .since = time(NULL)};
 	}
 	for (size_t i = 0; i < before->n_vips; i++) {
 		struct model_vip vip = before->vips[i];
@@ -290,9 +289,9 @@ static void adopt_backend(struct model *model, const struct dp_backend *from, ui
 {
 	struct model_service *service = model_service_by_id(model, from->value.service);
 	char *name = strchr(from->name, '/');
-	struct conf_backend conf = { .name = name ? name + 1 : from->name,
-				     .max_connections = from->value.max_connections,
-				     .weight = from->value.weight };
+	struct conf_backend conf = {.name = name ? name + 1 : from->name,
+				    .max_connections = from->value.max_connections,
+				    .weight = from->value.weight};
 	struct model_backend *backend;
 
 	if (!service)
@@ -314,9 +313,9 @@ struct model *model_adopt(const struct dp_state *state, uint64_t now_ms)
 	for (size_t i = 0; i < state->n_vips; i++) {
 		struct model_service *service =
 			model_service_by_id(model, state->vips[i].value.service);
-		struct model_vip vip = { .id = state->vips[i].value.id,
-					 .endpoint = state->vips[i].key,
-					 .is_leaving = state->vips[i].value.is_leaving };
+		struct model_vip vip = {.id = state->vips[i].value.id,
+					.endpoint = state->vips[i].key,
+					.is_leaving = state->vips[i].value.is_leaving};
 
 		if (service)
 			service_add_vip(service, &vip);

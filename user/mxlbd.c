@@ -31,8 +31,8 @@
 #include "priv.h"
 #include "state.h"
 
-#define DEFAULT_CONFIG	"/etc/mxlb/mxlb.yaml"
-#define SWEEP_SECONDS	2
+#define DEFAULT_CONFIG	  "/etc/mxlb/mxlb.yaml"
+#define SWEEP_SECONDS	  2
 #define NEIGHBOUR_SECONDS 10
 
 enum { EXIT_RAN, EXIT_CANNOT, EXIT_USAGE };
@@ -66,7 +66,7 @@ static int usage_error(const char *what, const char *value)
 
 static int log_level_parse(const char *text)
 {
-	static const char *const levels[] = { "error", "warn", "info", "debug" };
+	static const char *const levels[] = {"error", "warn", "info", "debug"};
 
 	for (int i = 0; i < 4; i++)
 		if (!strcmp(levels[i], text))
@@ -79,13 +79,13 @@ static int options_parse(int argc, char **argv, struct options *options)
 {
 	enum { OPT_CHECK = 256, OPT_PURGE, OPT_LOG_LEVEL, OPT_VERSION };
 	static const struct option longs[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "check", no_argument, NULL, OPT_CHECK },
-		{ "purge", no_argument, NULL, OPT_PURGE },
-		{ "log-level", required_argument, NULL, OPT_LOG_LEVEL },
-		{ "version", no_argument, NULL, OPT_VERSION },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
+		{"config", required_argument, NULL, 'c'},
+		{"check", no_argument, NULL, OPT_CHECK},
+		{"purge", no_argument, NULL, OPT_PURGE},
+		{"log-level", required_argument, NULL, OPT_LOG_LEVEL},
+		{"version", no_argument, NULL, OPT_VERSION},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
 	};
 	int option;
 
@@ -265,7 +265,7 @@ static int start_state(struct daemon *daemon, const struct conf *conf)
 /* What touches the host, in an order in which a failure leaves least behind. */
 static int start_plane(struct daemon *daemon, struct conf *conf, char *why, size_t why_len)
 {
-	static const struct netlink_ops ops = { on_link, on_hops_changed };
+	static const struct netlink_ops ops = {on_link, on_hops_changed};
 	int err;
 
 	why[0] = '\0';
@@ -310,7 +310,7 @@ static int start_services(struct daemon *daemon, char *why, size_t why_len)
 static void timer_every(struct daemon *daemon, int seconds, event_callback_fn fn,
 			struct event **timer)
 {
-	struct timeval tv = { seconds, 0 };
+	struct timeval tv = {seconds, 0};
 
 	*timer = mem_check(event_new(daemon->base, -1, EV_PERSIST, fn, daemon));
 	(void)event_add(*timer, &tv);
@@ -362,7 +362,8 @@ static void purge_addresses(const char *state_dir)
 	const char *item;
 
 	(void)state_load(state_dir, &state, why, sizeof(why));
-	if (!state || !state_item(state, STATE_ADDRESSES, 0) || netlink_new(NULL, NULL, NULL, &netlink))
+	if (!state || !state_item(state, STATE_ADDRESSES, 0) ||
+	    netlink_new(NULL, NULL, NULL, &netlink))
 		goto out;
 	while ((item = state_item(state, STATE_ADDRESSES, 0))) {
 		char link[32], text[ADDR_TEXT_MAX];
@@ -393,7 +394,7 @@ static int purge(const char *pin_dir, const char *state_dir)
 /* A first start that fails leaves nothing behind; one that adopts leaves what it found. */
 static int run(const struct options *options, struct conf *conf)
 {
-	struct daemon daemon = { .config_path = options->config, .started_ms = daemon_now_ms() };
+	struct daemon daemon = {.config_path = options->config, .started_ms = daemon_now_ms()};
 	char *pin_dir = mem_dup(conf->pin_dir), *state_dir = mem_dup(conf->state_dir);
 	char why[1024];
 	int err, code = EXIT_RAN;
@@ -422,7 +423,7 @@ static int run(const struct options *options, struct conf *conf)
 
 int main(int argc, char **argv)
 {
-	struct options options = { .config = DEFAULT_CONFIG, .log_level = -1 };
+	struct options options = {.config = DEFAULT_CONFIG, .log_level = -1};
 	int code = options_parse(argc, argv, &options);
 	struct conf *conf = NULL;
 	char *lines;

@@ -29,8 +29,8 @@ static bool leg_is_usable(const struct model_service *service, const struct mode
 {
 	if (!service->conf)
 		return false;
-	return fail_open ? leg_may_fail_open(backend, family) :
-			   model_leg_usable(backend, family, now_ms);
+	return fail_open ? leg_may_fail_open(backend, family)
+			 : model_leg_usable(backend, family, now_ms);
 }
 
 /* The lowest preference above `above` that has a usable address; -1: none. */
@@ -64,7 +64,7 @@ static void tier_ring(const struct model_service *service, enum mxlb_family fami
 		      bool fail_open, uint64_t now_ms, uint32_t seed, struct dp_ring **rings,
 		      size_t *n_rings)
 {
-	struct dp_ring ring = { .index = service->id * MXLB_FAMILIES + family, .seed = seed };
+	struct dp_ring ring = {.index = service->id * MXLB_FAMILIES + family, .seed = seed};
 
 	if (preference < 0)
 		return;
@@ -96,8 +96,8 @@ static void service_tiers(struct model_service *service, enum mxlb_family family
 		struct model_backend *backend = service->backends[i];
 		struct model_leg *leg = &backend->leg[family];
 
-		leg->is_fail_open = leg_is_usable(service, backend, family, true, now_ms) &&
-				    fail_open;
+		leg->is_fail_open =
+			leg_is_usable(service, backend, family, true, now_ms) && fail_open;
 		leg->serving = active >= 0 && (int)backend->conf.preference == active &&
 			       leg_is_usable(service, backend, family, fail_open, now_ms);
 	}
@@ -118,7 +118,7 @@ static struct mxlb_leg leg_want(const struct model_service *service,
 				uint64_t now_ms)
 {
 	const struct model_leg *leg = &backend->leg[family];
-	struct mxlb_leg want = { .judged = leg_judged(leg) };
+	struct mxlb_leg want = {.judged = leg_judged(leg)};
 
 	if (!leg->exists)
 		return want;
@@ -187,8 +187,8 @@ static void backend_origins(const struct model_service *service,
 	for (size_t i = 0; i < service->n_vips; i++) {
 		const struct model_vip *vip = &service->vips[i];
 		enum mxlb_family family = addr_family(&vip->endpoint.addr);
-		struct mxlb_endpoint key = { .addr = backend->conf.addr[family],
-					     .port = __builtin_bswap16(backend->conf.port) };
+		struct mxlb_endpoint key = {.addr = backend->conf.addr[family],
+					    .port = __builtin_bswap16(backend->conf.port)};
 
 		if (backend->leg[family].exists && vip->is_leaving == leaving)
 			origin_add(&origin_at(want, &key)->value, vip->id, backend->id);
@@ -219,9 +219,9 @@ static void service_want(struct model_service *service, uint32_t seed, struct dp
 		want->vips = mem_append(want->vips, &want->n_vips, sizeof(*want->vips));
 		want->vips[want->n_vips - 1] = (struct dp_vip){
 			.key = vip->endpoint,
-			.value = { .id = vip->id,
-				   .service = service->id,
-				   .is_leaving = vip->is_leaving },
+			.value = {.id = vip->id,
+				  .service = service->id,
+				  .is_leaving = vip->is_leaving},
 		};
 	}
 }
@@ -230,7 +230,7 @@ void plan_want(struct model *model, uint64_t now_ms, struct dp_state *want)
 {
 	uint32_t seed = model->conf->hash_seed;
 
-	*want = (struct dp_state){ 0 };
+	*want = (struct dp_state){0};
 	for (size_t i = 0; i < model->n_services; i++) {
 		struct model_service *service = model->services[i];
 
@@ -244,7 +244,7 @@ void plan_want(struct model *model, uint64_t now_ms, struct dp_state *want)
 	for (int leaving = 0; leaving <= 1; leaving++)
 		for (size_t i = 0; i < model->n_services; i++)
 			for (size_t j = 0; j < model->services[i]->n_backends; j++)
-				backend_origins(model->services[i],
-						model->services[i]->backends[j], leaving, want);
+				backend_origins(model->services[i], model->services[i]->backends[j],
+						leaving, want);
 	dp_state_sort(want);
 }

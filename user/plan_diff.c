@@ -207,7 +207,7 @@ void plan_diff(const struct dp_state *old, const struct dp_state *want, struct p
 		TABLE(standbys, dp_ring, by_ring, same_ring, PLAN_STANDBY_SET, PLAN_STANDBY_DEL),
 	};
 
-	*plan = (struct plan){ 0 };
+	*plan = (struct plan){0};
 	for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++)
 		table_diff(plan, &tables[i]);
 	if (plan->n_steps)
@@ -252,24 +252,24 @@ void dp_state_free(struct dp_state *s)
 	free(s->backends);
 	free(s->vips);
 	free(s->origins);
-	*s = (struct dp_state){ 0 };
+	*s = (struct dp_state){0};
 }
 
 void plan_free(struct plan *plan)
 {
 	free(plan->steps);
-	*plan = (struct plan){ 0 };
+	*plan = (struct plan){0};
 }
 
 const char *plan_kind_name(enum plan_kind kind)
 {
 	static const char *const names[] = {
-		[PLAN_SERVICE_SET] = "service set",	[PLAN_BACKEND_RAISE] = "backend raise",
-		[PLAN_ORIGIN_SET] = "origin set",	[PLAN_RING_SET] = "ring set",
-		[PLAN_STANDBY_SET] = "standby set",	[PLAN_VIP_SET] = "vip set",
-		[PLAN_VIP_DEL] = "vip delete",		[PLAN_BACKEND_LOWER] = "backend lower",
-		[PLAN_RING_DEL] = "ring delete",	[PLAN_STANDBY_DEL] = "standby delete",
-		[PLAN_ORIGIN_DEL] = "origin delete",	[PLAN_BACKEND_DEL] = "backend delete",
+		[PLAN_SERVICE_SET] = "service set",    [PLAN_BACKEND_RAISE] = "backend raise",
+		[PLAN_ORIGIN_SET] = "origin set",      [PLAN_RING_SET] = "ring set",
+		[PLAN_STANDBY_SET] = "standby set",    [PLAN_VIP_SET] = "vip set",
+		[PLAN_VIP_DEL] = "vip delete",	       [PLAN_BACKEND_LOWER] = "backend lower",
+		[PLAN_RING_DEL] = "ring delete",       [PLAN_STANDBY_DEL] = "standby delete",
+		[PLAN_ORIGIN_DEL] = "origin delete",   [PLAN_BACKEND_DEL] = "backend delete",
 		[PLAN_SERVICE_DEL] = "service delete",
 	};
 

@@ -24,7 +24,7 @@ struct ring_walker {
 /* Measured: with 500 slots a member, one leaving moves under 1 % of the others' keys;
  * with 100, up to 3 %. The last prime serves 512 members. */
 #define RING_SLOTS_PER_MEMBER 500
-static const uint32_t ring_primes[] = { MXLB_RING_DEFAULT, 65537, 262147 };
+static const uint32_t ring_primes[] = {MXLB_RING_DEFAULT, 65537, 262147};
 
 uint32_t ring_size(size_t n_members)
 {
@@ -59,8 +59,8 @@ static void walker_take(struct ring_walker *walker, uint32_t *slots, uint32_t si
 	slots[walker->at] = walker->member->id;
 }
 
-static size_t walkers_init(struct ring_walker *walkers, const struct ring_member *members,
-			   size_t n, uint32_t seed, uint32_t size)
+static size_t walkers_init(struct ring_walker *walkers, const struct ring_member *members, size_t n,
+			   uint32_t seed, uint32_t size)
 {
 	size_t used = 0;
 

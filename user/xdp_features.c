@@ -58,7 +58,7 @@ static int ask(struct nl_sock *socket, unsigned ifindex)
 enum xdp_redirect xdp_takes_redirect(unsigned ifindex)
 {
 	struct nl_sock *socket = nl_socket_alloc();
-	struct answer answer = { 0 };
+	struct answer answer = {0};
 
 	if (!socket)
 		return XDP_REDIRECT_UNKNOWN;

@@ -13,17 +13,17 @@
 
 #define MXLB_ABI 1
 
-#define MXLB_MAX_SERVICES 256
-#define MXLB_MAX_VIPS_PER_SERVICE 16
-#define MXLB_MAX_VIPS (MXLB_MAX_SERVICES * MXLB_MAX_VIPS_PER_SERVICE)
+#define MXLB_MAX_SERVICES	      256
+#define MXLB_MAX_VIPS_PER_SERVICE     16
+#define MXLB_MAX_VIPS		      (MXLB_MAX_SERVICES * MXLB_MAX_VIPS_PER_SERVICE)
 #define MXLB_MAX_BACKENDS_PER_SERVICE 512
 /* Per-CPU counters are sized by this; 16 of the largest services fit. */
-#define MXLB_MAX_BACKENDS 8192
+#define MXLB_MAX_BACKENDS    8192
 #define MXLB_MAX_ORIGIN_VIPS 8
 /* Interface counters are an array indexed by ifindex modulo this: a hash would
  * cost each packet a look-up. mxlbd warns when two of its interfaces collide. */
 #define MXLB_IFINDEX_SLOTS 1024
-#define MXLB_NAME_MAX 320
+#define MXLB_NAME_MAX	   320
 
 /* The index of a family's part in every pair of this file. */
 enum mxlb_family { MXLB_V4, MXLB_V6, MXLB_FAMILIES };
@@ -77,7 +77,7 @@ enum mxlb_leg_state {
 struct mxlb_leg {
 	struct mxlb_addr addr;
 	__be16 port;
-	__u8 state; /* enum mxlb_leg_state: what the data path obeys */
+	__u8 state;  /* enum mxlb_leg_state: what the data path obeys */
 	__u8 judged; /* enum mxlb_leg_state: health's own view, for an adopting start */
 };
 
@@ -125,16 +125,16 @@ struct mxlb_flow_key {
 
 enum mxlb_flow_state { MXLB_FLOW_HALF_OPEN, MXLB_FLOW_ESTABLISHED, MXLB_FLOW_CLOSING };
 
-#define MXLB_FLOW_SYNACK 0x01u	/* the backend has answered the SYN */
-#define MXLB_FLOW_FIN_IN 0x02u	/* the client has closed its side */
+#define MXLB_FLOW_SYNACK  0x01u /* the backend has answered the SYN */
+#define MXLB_FLOW_FIN_IN  0x02u /* the client has closed its side */
 #define MXLB_FLOW_FIN_OUT 0x04u /* the backend has closed its side */
 #define MXLB_FLOW_ADOPTED 0x08u /* met in mid-connection */
-#define MXLB_FLOW_RST_IN 0x10u
+#define MXLB_FLOW_RST_IN  0x10u
 #define MXLB_FLOW_RST_OUT 0x20u
 /* A side's packets have been seen by XDP with whole checksums, so XDP may change them. */
-#define MXLB_FLOW_WHOLE_IN 0x100u
+#define MXLB_FLOW_WHOLE_IN  0x100u
 #define MXLB_FLOW_WHOLE_OUT 0x200u
-#define MXLB_FLOW_IDLE 0x40u /* ended by the sweeper, only in events */
+#define MXLB_FLOW_IDLE	    0x40u /* ended by the sweeper, only in events */
 
 /* A cached next hop. Stale once `until` has passed or `generation` has moved on. */
 struct mxlb_hop {
@@ -198,7 +198,13 @@ struct mxlb_backend_count { /* backend * MXLB_FAMILIES + family */
 	__u64 bytes[MXLB_DIRECTIONS];
 	__u64 ended[5]; /* enum mxlb_flow_end */
 };
-enum mxlb_action { MXLB_ACTION_PASS, MXLB_ACTION_REDIRECT, MXLB_ACTION_TX, MXLB_ACTION_DROP, MXLB_ACTIONS };
+enum mxlb_action {
+	MXLB_ACTION_PASS,
+	MXLB_ACTION_REDIRECT,
+	MXLB_ACTION_TX,
+	MXLB_ACTION_DROP,
+	MXLB_ACTIONS
+};
 struct mxlb_interface_count { /* ifindex % MXLB_IFINDEX_SLOTS */
 	__u64 packets[MXLB_ACTIONS];
 };

@@ -13,8 +13,8 @@
 #ifndef MXLB_CTL_H
 #define MXLB_CTL_H
 
-#define MXLB_CTL_SOCKET "/run/mxlb/control.sock"
-#define MXLB_CTL_GROUP "mxlb"
+#define MXLB_CTL_SOCKET	     "/run/mxlb/control.sock"
+#define MXLB_CTL_GROUP	     "mxlb"
 #define MXLB_CTL_REQUEST_MAX 65536 /* bytes; a longer request is refused */
 
 /* Exit codes of mxlbctl; the reply's `exit` is one of these. */

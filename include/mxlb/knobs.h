@@ -10,10 +10,10 @@
 #include <linux/types.h>
 
 struct mxlb_knobs {
-	__u64 hop_max_age;  /* ns a cached next hop is trusted without asking the kernel */
+	__u64 hop_max_age;   /* ns a cached next hop is trusted without asking the kernel */
 	__u64 stateless_for; /* ns replies are translated by origin after a stateless SYN */
-	__u32 ring_walk;    /* candidates looked at before a ring counts as empty */
-	__u32 sessions;	    /* 1: emit an event when a flow ends */
+	__u32 ring_walk;     /* candidates looked at before a ring counts as empty */
+	__u32 sessions;	     /* 1: emit an event when a flow ends */
 };
 
 #define MXLB_KNOBS_DEFAULT                                                                         \

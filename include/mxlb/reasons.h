@@ -15,10 +15,11 @@
 	X(BAD_LENGTH, "bad_length", "IP or TCP length contradicts the packet")                     \
 	X(BAD_FLAGS, "bad_flags", "impossible TCP flags, such as SYN with FIN")                    \
 	X(TTL_EXPIRED, "ttl_expired", "TTL or hop limit ends at this router")                      \
-	X(NO_BACKEND, "no_backend", "no backend can take the packet, and no RST was due")      \
+	X(NO_BACKEND, "no_backend", "no backend can take the packet, and no RST was due")          \
 	X(NO_SERVICE, "no_service", "the VIP has no service record; should not happen")            \
 	X(NO_ROUTE, "no_route", "the routing table has no way to the next hop")                    \
-	X(FORWARDING_OFF, "forwarding_off", "the kernel does not forward on the ingress interface") \
+	X(FORWARDING_OFF, "forwarding_off",                                                        \
+	  "the kernel does not forward on the ingress interface")                                  \
 	X(TOO_BIG, "too_big", "larger than the MTU of the next hop")                               \
 	X(REWRITE_FAILED, "rewrite_failed", "the kernel refused to change the packet")             \
 	X(REDIRECT_FAILED, "redirect_failed", "the kernel refused to redirect the packet")         \

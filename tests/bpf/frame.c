@@ -168,7 +168,8 @@ static void build_tcp_sum(__u8 *tcp, unsigned len, const struct seg *seg, enum m
 
 	sum = sum_bytes(src.b + skip, 16 - skip, sum);
 	sum = sum_bytes(dst.b + skip, 16 - skip, sum);
-	set16(tcp + 16, sum_close(sum_bytes(tcp, len, sum)));
+	sum = sum_close(sum_bytes(tcp, len, sum)) + seg->sum_off;
+	set16(tcp + 16, (sum & 0xffff) + (sum >> 16));
 }
 
 static void build_tcp(struct frame *frame, const struct seg *seg, enum mxlb_family family)

@@ -73,6 +73,7 @@ struct seg {
 	const char *ext;     /* its hex */
 	int len_off;	     /* added to the IP length field */
 	__u8 doff;	     /* the TCP header's length field, where not true */
+	__u16 sum_off;	     /* how wrong the TCP checksum is */
 	unsigned pad;	     /* bytes after the IP packet */
 	unsigned cut;	     /* bytes missing from the frame's end */
 	enum who via;	     /* out: whose neighbour's address, else that of `to` */

@@ -197,7 +197,7 @@ static unsigned row_run(const char *station, const struct row *row, enum hook ho
 	memset(&run, 0, sizeof(run));
 	run.station = station;
 	run.row = row;
-	run.lab.hook = hook;
+	run.lab.hook = lab_hook = hook;
 	run.verdict = hook == XDP && row->xdp_passes ? PASS : row->verdict;
 	if (!row->goes_on)
 		lab_reset(lab_family);

@@ -126,15 +126,6 @@ static void build_bpffs(void)
 	need(!mount("bpf", PIN_ROOT, "bpf", 0, NULL), "a bpffs on " PIN_ROOT);
 }
 
-/* The kernel adds a flag to every devmap that it makes, for which libbpf (below 1.7)
- * then takes the pinned one for another map. */
-static void share_devices(struct bpf_map *map)
-{
-	need(!bpf_map__set_pin_path(map, NULL) &&
-		     !bpf_map__reuse_fd(map, bpf_map__fd(xdp->maps.devices)),
-	     "sharing the devmap");
-}
-
 static void load_objects(void)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .pin_root_path = PIN_ROOT);
@@ -153,8 +144,6 @@ static void load_objects(void)
 		     !bpf_map__set_max_entries(sweep->maps.flows, LAB_FLOWS),
 	     "a small flow table");
 	need(!mxlb_xdp__load(xdp), "loading the XDP object");
-	share_devices(tc->maps.devices);
-	share_devices(sweep->maps.devices);
 	need(!mxlb_tc__load(tc), "loading the TC object");
 	need(!mxlb_sweep__load(sweep), "loading the sweeper");
 }

@@ -31,7 +31,9 @@ enum tier { SERVING, STANDBY, TIERS };
 #define SECOND	      1000000000ull
 #define LAB_HOP_AGE   (3600 * SECOND)
 
-extern enum mxlb_family lab_family; /* of the row that runs */
+/* Of the row that runs. */
+extern enum mxlb_family lab_family;
+extern enum hook lab_hook;
 
 /* Both print and exit when the machine can't do what they need. */
 void lab_open(void);
@@ -70,7 +72,7 @@ void lab_tallies(__u64 half_open, bool is_stateless);
 void lab_origin(enum who who, __u16 vip, unsigned slot);
 struct mxlb_flow_key lab_key(enum who client, __u16 vip);
 bool lab_flow_get(const struct mxlb_flow_key *key, struct mxlb_flow *flow);
-/* Puts a flow of the client, with its part in load and tallies. */
+/* Puts a flow of the client, with its part in load and tallies; XDP trusts it. */
 void lab_flow(enum who backend, enum mxlb_flow_state state, __u32 flags);
 void lab_flow_put(const struct mxlb_flow_key *key, const struct mxlb_flow *flow);
 unsigned lab_flow_count(void);

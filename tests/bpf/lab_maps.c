@@ -20,8 +20,12 @@
 #include <bpf/libbpf.h>
 
 enum mxlb_family lab_family;
+enum hook lab_hook;
 struct mxlb_event lab_event;
 __u64 lab_events[3];
+
+/* XDP has seen right checksums from both sides, and so takes payload too. */
+#define WHOLE (MXLB_FLOW_WHOLE_IN | MXLB_FLOW_WHOLE_OUT)
 
 static const __u32 default_ring[] = {MX2, MX2, MX3, MX1, MX2, MX3, MX1};
 static int ring_fd[TIERS][MXLB_FAMILIES];
@@ -174,7 +178,7 @@ void lab_flow(enum who backend, enum mxlb_flow_state state, __u32 flags)
 		.created = lab_now() - SECOND,
 		.seen = lab_now() - SECOND,
 		.state = state,
-		.flags = flags,
+		.flags = flags | WHOLE,
 		.backend = (__u16)backend,
 		.service = SERVICE,
 		.client_isn = CLIENT_ISN,

@@ -35,12 +35,13 @@ static void test_reasons(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_parse),	cmocka_unit_test(test_vip),
-		cmocka_unit_test(test_flow),	cmocka_unit_test(test_table),
-		cmocka_unit_test(test_choose),	cmocka_unit_test(test_spread),
-		cmocka_unit_test(test_route),	cmocka_unit_test(test_rewrite),
-		cmocka_unit_test(test_refuse),	cmocka_unit_test(test_sweep),
-		cmocka_unit_test(test_reasons), cmocka_unit_test(test_speed),
+		cmocka_unit_test(test_parse),  cmocka_unit_test(test_vip),
+		cmocka_unit_test(test_flow),   cmocka_unit_test(test_table),
+		cmocka_unit_test(test_choose), cmocka_unit_test(test_spread),
+		cmocka_unit_test(test_route),  cmocka_unit_test(test_rewrite),
+		cmocka_unit_test(test_trust),  cmocka_unit_test(test_refuse),
+		cmocka_unit_test(test_sweep),  cmocka_unit_test(test_reasons),
+		cmocka_unit_test(test_speed),
 	};
 
 	(void)setvbuf(stdout, NULL, _IOLBF, 0);

@@ -136,7 +136,7 @@ static const struct row rows[] = {
 	 .after = CHOSEN(1)},
 	{.name = "a client of another prefix",
 	 .verdict = REDIRECT,
-	 .in = {.from = STRANGER, .to = VIP, .flags = S, .data = 3},
+	 .in = {.from = STRANGER, .to = VIP, .flags = S},
 	 .to = MX2,
 	 .after = CHOSEN(2)},
 	CHOOSES("down", mx1_down, 2),

@@ -51,6 +51,12 @@ static const struct row strangers[] = {
 		      "20010db8002500000000000000000025 " SYN6}},
 	{.name = "an IP header too short for itself",
 	 .hex = {MACS "0800 440000281234400040063c48c6336407c0000219 " SYN4}},
+	{.name = "an IPv6 header with an IPv4 VIP, mapped",
+	 .hex = {NULL, MACS "86dd 600123450014064020010db8000c00000000000000000007"
+			    "00000000000000000000ffffc0000219 " SYN6}},
+	{.name = "an IPv6 header with an IPv4 source, mapped",
+	 .hex = {NULL, MACS "86dd 600123450014064000000000000000000000ffffc6336407"
+			    "20010db8002500000000000000000025 " SYN6}},
 	{.name = "frame to a group",
 	 .in = {.from = CLIENT, .to = VIP, .flags = S, .mac = "01005e000005"}},
 	/* XDP can't tell: the address is not in its context. */

@@ -222,6 +222,7 @@ static const struct row drops[] = {
 	 .after = "refused+1"},
 	{.name = "a SYN with data",
 	 .verdict = DROP,
+	 .xdp_passes = true,
 	 .reason = MXLB_REASON_NO_BACKEND,
 	 .setup = no_backend,
 	 .in = {.from = CLIENT, .to = VIP, .flags = S, .seq = CLIENT_ISN, .data = 1},
@@ -229,6 +230,7 @@ static const struct row drops[] = {
 	/* No connection was asked for, so none was refused. */
 	{.name = "data",
 	 .verdict = DROP,
+	 .xdp_passes = true,
 	 .reason = MXLB_REASON_NO_BACKEND,
 	 .setup = no_backend,
 	 .in = {.from = CLIENT, .to = VIP, .flags = P | A, .seq = 7, .ack = 9, .data = 40}},

@@ -158,6 +158,7 @@ static const struct row full[] = {
 	 .after = "in1+1"},
 	{.name = "the table is full: data",
 	 .verdict = REDIRECT,
+	 .xdp_passes = true,
 	 .goes_on = true,
 	 .in = {.from = CLIENT, .to = VIP, .flags = P | A, .seq = 1001, .ack = 5001, .data = 9},
 	 .to = MX1,
@@ -179,9 +180,17 @@ static const struct row full[] = {
 };
 
 static const struct row lost[] = {
+	{.name = "a stray segment with data is adopted",
+	 .verdict = REDIRECT,
+	 .xdp_passes = true,
+	 .in = {.from = CLIENT, .to = VIP, .flags = P | A, .seq = 99, .ack = 7, .data = 100},
+	 .to = MX1,
+	 .after = "established+1 adopted+1 flows+1 load1+1 open1+1 in1+1",
+	 .flow = "established mx1 adopted",
+	 .check = knows_no_syn},
 	{.name = "a stray segment is adopted",
 	 .verdict = REDIRECT,
-	 .in = {.from = CLIENT, .to = VIP, .flags = P | A, .seq = 99, .ack = 7, .data = 100},
+	 .in = {.from = CLIENT, .to = VIP, .flags = A, .seq = 99, .ack = 7},
 	 .to = MX1,
 	 .after = "established+1 adopted+1 flows+1 load1+1 open1+1 in1+1",
 	 .flow = "established mx1 adopted",

@@ -13,6 +13,7 @@ void test_choose(void **state);
 void test_spread(void **state);
 void test_route(void **state);
 void test_rewrite(void **state);
+void test_trust(void **state);
 void test_refuse(void **state);
 void test_sweep(void **state);
 void test_speed(void **state);

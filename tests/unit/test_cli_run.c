@@ -220,7 +220,7 @@ static void drain_waits_for_the_last_of_all_services(void **state)
 {
 	assert_int_equal(
 		run(SCRIPT(SHOWN(OPEN("drain", 5)), SHOWN(OPEN("drain", 1) "," OPEN("drain", 1)),
-			   SHOWN(OPEN("drain", 0) "," OPEN("drain", 1)),
+			   SHOWN(OPEN("drain", 1) "," OPEN("drain", 0)),
 			   SHOWN(OPEN("drain", 0) "," OPEN("drain", 0))),
 		    "-j|b|d|mx1|--wait|--service|mx-in|-m|new disk"),
 		0);

@@ -58,8 +58,8 @@ uint64_t daemon_now_ms(void)
 }
 
 const struct mxlb_probe_count *health_count(const struct health *health,
-					const struct model_backend *backend,
-					enum mxlb_family family)
+					    const struct model_backend *backend,
+					    enum mxlb_family family)
 {
 	return NULL;
 }

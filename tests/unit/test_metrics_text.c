@@ -16,7 +16,7 @@
 #include "model_lab.h"
 
 const double health_buckets[MXLB_PROBE_BUCKETS - 1] = {0.001, 0.0025, 0.005, 0.01, 0.05, 0.1,
-						   0.5,	  1,	  2.5,	 6,    10};
+						       0.5,   1,      2.5,   6,	   10};
 
 static int setup(void **state)
 {
@@ -224,10 +224,11 @@ static void test_probes(void **state)
 		"mxlb_probe_duration_seconds_count" OF_MX1 "} 7",
 		"mxlb_backend_state_changes_total{service=\"mx-in\",backend=\"mx1\",to=\"down\"} 3",
 	};
-	struct mxlb_probe_count v4 = {
-		.attempts = {[HEALTH_OK] = 7},
-		.changes = {[HEALTH_DOWN] = 2},
-		.duration = {.bucket = {1, 2, [MXLB_PROBE_BUCKETS - 1] = 4}, .sum = 44250000000, .count = 7}};
+	struct mxlb_probe_count v4 = {.attempts = {[HEALTH_OK] = 7},
+				      .changes = {[HEALTH_DOWN] = 2},
+				      .duration = {.bucket = {1, 2, [MXLB_PROBE_BUCKETS - 1] = 4},
+						   .sum = 44250000000,
+						   .count = 7}};
 	struct mxlb_probe_count v6 = {.changes = {[HEALTH_DOWN] = 1}};
 	struct snapshot snap = lab_snapshot(*state);
 	char *text;

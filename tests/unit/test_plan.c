@@ -3,7 +3,8 @@
  * Model and plan: tiers, admin states, ids over reloads, adoption; and, over random
  * changes, that no step of a plan leaves a service without a backend that it has.
  */
-/* uses: plan.c plan_diff.c ring.c model.c model_new.c verdict.c addr.c conf.c conf_schema.c conf_value.c conf_text.c conf_format.c */
+/* uses: plan.c plan_diff.c ring.c model.c model_new.c verdict.c addr.c conf.c conf_schema.c
+ * conf_value.c conf_text.c conf_format.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,7 +22,7 @@
 
 #define NOW 1000000ull
 
-static const struct conf_probe probe = { .name = "mail", .rise = 2, .fall = 3 };
+static const struct conf_probe probe = {.name = "mail", .rise = 2, .fall = 3};
 
 /* "mx1 10.0.0.1 10" ...: a config of one service with a VIP of each family. */
 struct line {
@@ -51,10 +52,10 @@ static struct conf *conf_make(const struct line *lines, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		struct conf_backend *backend = &service->backends[i];
 
-		*backend = (struct conf_backend){ .name = mem_dup(lines[i].name),
-						  .port = 25,
-						  .preference = lines[i].preference,
-						  .weight = 100 };
+		*backend = (struct conf_backend){.name = mem_dup(lines[i].name),
+						 .port = 25,
+						 .preference = lines[i].preference,
+						 .weight = 100};
 		if (lines[i].v4 && !addr_parse(lines[i].v4, &backend->addr[MXLB_V4]))
 			backend->has_addr[MXLB_V4] = true;
 		if (lines[i].v6 && !addr_parse(lines[i].v6, &backend->addr[MXLB_V6]))
@@ -64,9 +65,9 @@ static struct conf *conf_make(const struct line *lines, size_t n)
 }
 
 static const struct line three[] = {
-	{ "mx1", "10.0.0.1", "fd00::1", 10 },
-	{ "mx2", "10.0.0.2", "fd00::2", 10 },
-	{ "mx3", "10.0.0.3", "fd00::3", 20 },
+	{"mx1", "10.0.0.1", "fd00::1", 10},
+	{"mx2", "10.0.0.2", "fd00::2", 10},
+	{"mx3", "10.0.0.3", "fd00::3", 20},
 };
 
 static struct model *model_make(const struct line *lines, size_t n, const struct model *old)
@@ -220,9 +221,9 @@ static void test_families_are_judged_apart(void **state)
 static void test_reload_keeps_ids_and_states(void **state)
 {
 	static const struct line four[] = {
-		{ "mx0", "10.0.0.9", NULL, 10 },
-		{ "mx2", "10.0.0.2", "fd00::2", 10 },
-		{ "mx1", "10.0.0.7", NULL, 10 }, /* moved to another address */
+		{"mx0", "10.0.0.9", NULL, 10},
+		{"mx2", "10.0.0.2", "fd00::2", 10},
+		{"mx1", "10.0.0.7", NULL, 10}, /* moved to another address */
 	};
 	struct model *old = model_make(three, 3, NULL), *new;
 	struct model_backend *gone;
@@ -350,7 +351,7 @@ static void kernel_step(struct kernel *kernel, const struct plan_step *step,
 		kernel->backends[step->id] = step->backend;
 		break;
 	case PLAN_BACKEND_DEL:
-		kernel->backends[step->id] = (struct mxlb_backend){ 0 };
+		kernel->backends[step->id] = (struct mxlb_backend){0};
 		break;
 	case PLAN_RING_SET:
 		kernel->rings[step->id] = &want->rings[step->index];
@@ -377,7 +378,7 @@ static bool kernel_serves(const struct kernel *kernel, int family)
 
 static struct model *random_model(const struct model *old)
 {
-	static const char *const names[RANDOM_BACKENDS] = { "a", "b", "c", "d", "e", "f" };
+	static const char *const names[RANDOM_BACKENDS] = {"a", "b", "c", "d", "e", "f"};
 	static char v4[RANDOM_BACKENDS][16], v6[RANDOM_BACKENDS][16];
 	struct line lines[RANDOM_BACKENDS];
 	size_t n = 0;
@@ -387,11 +388,11 @@ static struct model *random_model(const struct model *old)
 		snprintf(v4[i], sizeof(v4[i]), "10.0.%d.%d", rand() % 10 == 0, i + 1);
 		snprintf(v6[i], sizeof(v6[i]), "fd00::%d", i + 1);
 		if (rand() % 3)
-			lines[n++] = (struct line){ names[i], v4[i], rand() % 4 ? v6[i] : NULL,
-						    10 * (1 + rand() % 3) };
+			lines[n++] = (struct line){names[i], v4[i], rand() % 4 ? v6[i] : NULL,
+						   10 * (1 + rand() % 3)};
 	}
 	if (!n)
-		lines[n++] = (struct line){ "a", v4[0], v6[0], 10 };
+		lines[n++] = (struct line){"a", v4[0], v6[0], 10};
 	model = model_make(lines, n, old);
 	for (size_t i = 0; i < model->services[0]->n_backends; i++) {
 		struct model_backend *b = model->services[0]->backends[i];
@@ -400,8 +401,8 @@ static struct model *random_model(const struct model *old)
 			b->admin.state = rand() % 5 ? ADMIN_READY : ADMIN_DRAIN;
 		for (int family = 0; family < MXLB_FAMILIES; family++) {
 			b->leg[family].verdict.state = rand() % 3 ? HEALTH_UP : HEALTH_DOWN;
-			b->leg[family].verdict.reason = rand() % 2 ? HEALTH_CONNECT_REFUSED :
-								     HEALTH_GREETING_4XX;
+			b->leg[family].verdict.reason =
+				rand() % 2 ? HEALTH_CONNECT_REFUSED : HEALTH_GREETING_4XX;
 		}
 	}
 	return model;
@@ -411,7 +412,7 @@ static struct model *random_model(const struct model *old)
 static void test_no_step_leaves_a_service_empty(void **state)
 {
 	struct model *model = NULL;
-	struct dp_state old = { 0 }, want;
+	struct dp_state old = {0}, want;
 	size_t steps = 0;
 
 	srand(20261124);

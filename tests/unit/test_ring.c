@@ -25,7 +25,7 @@ static void members_make(size_t n, unsigned weight)
 {
 	for (size_t i = 0; i < n; i++) {
 		snprintf(names[i], sizeof(names[i]), "mx%zu", i + 1);
-		members[i] = (struct ring_member){ names[i], (uint32_t)i + 1, weight };
+		members[i] = (struct ring_member){names[i], (uint32_t)i + 1, weight};
 	}
 }
 
@@ -123,7 +123,7 @@ static void test_weight_zero_gets_nothing(void **state)
 /* Of the keys that were not the leaver's at most one in a hundred moves. */
 static void test_one_leaving_moves_few(void **state)
 {
-	static const size_t counts[] = { 2, 3, 10, 50, 200 };
+	static const size_t counts[] = {2, 3, 10, 50, 200};
 
 	for (size_t c = 0; c < sizeof(counts) / sizeof(*counts); c++) {
 		size_t n = counts[c];
