@@ -60,20 +60,22 @@ static void stateless(void)
 #define NEW "half_open+1 flows+1 load1+1 in1+1 syns+1"
 #define EST "established mx1 synack"
 #define DATA_IN                                                                                    \
-	{.from = CLIENT, .to = VIP, .flags = P | A, .seq = 1001, .ack = 5001, .data = 77}
+	{                                                                                          \
+		.from = CLIENT, .to = VIP, .flags = P | A, .seq = 1001, .ack = 5001, .data = 77    \
+	}
 #define DATA_OUT                                                                                   \
-	{.from = MX1, .to = CLIENT, .flags = P | A, .seq = 5001, .ack = 1001, .data = 77}
+	{                                                                                          \
+		.from = MX1, .to = CLIENT, .flags = P | A, .seq = 5001, .ack = 1001, .data = 77    \
+	}
 
 /* The checksum of this SYN is 0. */
 #define SYN_OF_SUM_0(family, isn)                                                                  \
-	{.name = "a SYN whose checksum is 0",                                                      \
-	 .verdict = REDIRECT,                                                                      \
-	 .families = ONLY(family),                                                                 \
-	 .in = {.from = CLIENT, .to = VIP, .flags = S, .seq = (isn)},                              \
-	 .to = MX1,                                                                                \
-	 .after = NEW,                                                                             \
-	 .flow = "half_open mx1",                                                                  \
-	 .check = trusts_client}
+	{                                                                                          \
+		.name = "a SYN whose checksum is 0", .verdict = REDIRECT,                          \
+		.families = ONLY(family),                                                          \
+		.in = {.from = CLIENT, .to = VIP, .flags = S, .seq = (isn)}, .to = MX1,            \
+		.after = NEW, .flow = "half_open mx1", .check = trusts_client                      \
+	}
 
 static const struct row opening[] = {
 	{.name = "a SYN with a right checksum",

@@ -102,7 +102,7 @@ def send(lab, mail, keep_trying=lambda: False, at_dot=contextlib.nullcontext, **
                 session.send(mail.text())
                 with at_dot():
                     session.end_data()
-                outcome.accepted_at = time.monotonic()
+                    outcome.accepted_at = time.monotonic()
                 session.quit()
             finally:
                 session.close()

@@ -4,10 +4,13 @@
  * and the exit code. `drain --wait` and `config check` are the ones with a life of
  * their own.
  */
-/* uses: cli_run.c cli_args.c cli_grammar.c cli_help.c cli_doc.c cli_status.c cli_backend.c */
+/* uses: cli_run.c cli_args.c cli_grammar.c cli_help.c cli_doc.c cli_status.c */
+/* uses: cli_backend.c */
 /* uses: cli_drain.c cli_flow.c cli_probe.c cli_config.c cli_misc.c ctl_client.c */
-/* uses: out.c out_json.c out_format.c addr.c conf.c conf_schema.c conf_text.c conf_value.c */
-/* uses: conf_format.c conf_node.c conf_yaml.c conf_fault.c conf_suggest.c conf_read.c */
+/* uses: out.c out_json.c out_format.c addr.c conf.c conf_schema.c conf_text.c */
+/* uses: conf_value.c */
+/* uses: conf_format.c conf_node.c conf_yaml.c conf_fault.c conf_suggest.c */
+/* uses: conf_read.c */
 /* uses: conf_check.c conf_endpoints.c conf_host.c conf_load.c */
 #include "fake_daemon.h"
 

@@ -3,8 +3,8 @@
  * Documents as people see them. What is missing must do no harm: daemons of other
  * versions say more, or less.
  */
-/* uses: cli_status.c cli_backend.c cli_flow.c cli_probe.c cli_doc.c out.c out_json.c out_format.c
- */
+/* uses: cli_status.c cli_backend.c cli_flow.c cli_probe.c cli_doc.c out.c */
+/* uses: out_json.c out_format.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -3,7 +3,8 @@
  * Configurations that are right: every key of the contract and its default, YAML's
  * ways of writing them, and what a reload may change.
  */
-/* uses: addr.c conf.c conf_schema.c conf_text.c conf_value.c conf_format.c conf_node.c */
+/* uses: addr.c conf.c conf_schema.c conf_text.c conf_value.c conf_format.c */
+/* uses: conf_node.c */
 /* uses: conf_yaml.c conf_fault.c conf_suggest.c conf_read.c conf_check.c */
 /* uses: conf_endpoints.c conf_host.c conf_load.c */
 #include <setjmp.h>

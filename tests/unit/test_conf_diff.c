@@ -2,7 +2,8 @@
 /*
  * What a reload would change, as `config diff` tells it. Each row edits one text.
  */
-/* uses: addr.c conf.c conf_schema.c conf_text.c conf_value.c conf_format.c conf_node.c */
+/* uses: addr.c conf.c conf_schema.c conf_text.c conf_value.c conf_format.c */
+/* uses: conf_node.c */
 /* uses: conf_yaml.c conf_fault.c conf_suggest.c conf_read.c conf_check.c */
 /* uses: conf_endpoints.c conf_host.c conf_load.c conf_diff.c */
 #include <setjmp.h>

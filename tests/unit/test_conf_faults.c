@@ -3,7 +3,8 @@
  * Configurations that are wrong: the exact lines that the operator gets. Every
  * row is a text and all of its lines, in order.
  */
-/* uses: addr.c conf.c conf_schema.c conf_text.c conf_value.c conf_format.c conf_node.c */
+/* uses: addr.c conf.c conf_schema.c conf_text.c conf_value.c conf_format.c */
+/* uses: conf_node.c */
 /* uses: conf_yaml.c conf_fault.c conf_suggest.c conf_read.c conf_check.c */
 /* uses: conf_endpoints.c conf_host.c conf_load.c */
 #include <setjmp.h>

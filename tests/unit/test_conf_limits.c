@@ -2,7 +2,8 @@
 /*
  * Ranges of keys and numbers of objects: what just passes and what just does not.
  */
-/* uses: addr.c conf.c conf_schema.c conf_text.c conf_value.c conf_format.c conf_node.c */
+/* uses: addr.c conf.c conf_schema.c conf_text.c conf_value.c conf_format.c */
+/* uses: conf_node.c */
 /* uses: conf_yaml.c conf_fault.c conf_suggest.c conf_read.c conf_check.c */
 /* uses: conf_endpoints.c conf_host.c conf_load.c */
 #include <setjmp.h>
@@ -100,6 +101,7 @@ static void keeps_the_limits(void **state)
 		{"probes: {p: {rcpt: \"a@b.example> SIZE=1\"}}", false},
 		{"probes: {p: {rcpt: \"a@b.example\\r\\nDATA\"}}", false},
 		{"probes: {p: {helo: \"[192.0.2.1]\"}}", true},
+		{"probes: {p: {rcpt: \"<a@b.example\"}}", false},
 		{"probes: {p: {helo: \"a b\"}}", false},
 		{"probes: {p: {tls_ca: relative.pem}}", false},
 		{"vip_interface: abcdefghijklmno", true},
@@ -159,6 +161,7 @@ static void keeps_the_limits_of_services(void **state)
 		{"hold_down: 5S", false},
 		{"hold_down: s", false},
 		{"hold_down: 99999999999999999999d", false},
+		{"hold_down: 18014398509481984d", false}, /* 0 ms, modulo 2^64 */
 		{"mx: pool.example.", true},
 		{"mx: -bad.example", false},
 		{"mx: a..b", false},

@@ -3,12 +3,17 @@
  * The commands, asked in JSON as a client does, over a model that stands still. The
  * maps, the probes and apply are played here.
  */
-/* uses: ctl_cmds.c ctl_admin.c ctl_backend.c ctl_config.c ctl_flow.c ctl_probe.c ctl_reply.c */
+/* uses: ctl_cmds.c ctl_admin.c ctl_backend.c ctl_config.c ctl_flow.c ctl_probe.c */
+/* uses: ctl_reply.c */
 /* uses: ctl_request.c ctl_targets.c observe.c log.c metrics_text.c metrics_daemon.c */
-/* uses: metrics_service.c metrics_backend.c view.c view_backend.c view_flow.c view_probe.c */
-/* uses: view_conf.c addr.c verdict.c model.c model_new.c plan.c plan_diff.c ring.c conf.c */
-/* uses: conf_check.c conf_diff.c conf_endpoints.c conf_fault.c conf_format.c conf_host.c */
-/* uses: conf_load.c conf_node.c conf_read.c conf_schema.c conf_suggest.c conf_text.c */
+/* uses: metrics_service.c metrics_backend.c view.c view_backend.c view_flow.c */
+/* uses: view_probe.c */
+/* uses: view_conf.c addr.c verdict.c model.c model_new.c plan.c plan_diff.c ring.c */
+/* uses: conf.c */
+/* uses: conf_check.c conf_diff.c conf_endpoints.c conf_fault.c conf_format.c */
+/* uses: conf_host.c */
+/* uses: conf_load.c conf_node.c conf_read.c conf_schema.c conf_suggest.c */
+/* uses: conf_text.c */
 /* uses: conf_value.c conf_yaml.c */
 #include <errno.h>
 #include <setjmp.h>

@@ -4,9 +4,12 @@
  * one event loop for both ends, and a command that is played here.
  */
 /* uses: ctl_server.c ctl_socket.c ctl_peer.c ctl_reply.c ctl_request.c log.c view.c */
-/* uses: view_backend.c addr.c verdict.c model.c model_new.c plan.c plan_diff.c ring.c conf.c */
-/* uses: conf_check.c conf_endpoints.c conf_fault.c conf_format.c conf_host.c conf_load.c */
-/* uses: conf_node.c conf_read.c conf_schema.c conf_suggest.c conf_text.c conf_value.c */
+/* uses: view_backend.c addr.c verdict.c model.c model_new.c plan.c plan_diff.c */
+/* uses: ring.c conf.c */
+/* uses: conf_check.c conf_endpoints.c conf_fault.c conf_format.c conf_host.c */
+/* uses: conf_load.c */
+/* uses: conf_node.c conf_read.c conf_schema.c conf_suggest.c conf_text.c */
+/* uses: conf_value.c */
 /* uses: conf_yaml.c */
 #include <errno.h>
 #include <event2/event.h>

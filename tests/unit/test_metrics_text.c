@@ -2,10 +2,14 @@
 /*
  * The Prometheus text: lines written by hand, and what must hold of any text.
  */
-/* uses: metrics_text.c metrics_daemon.c metrics_service.c metrics_backend.c metrics_page.c */
-/* uses: addr.c verdict.c model.c model_new.c plan.c plan_diff.c ring.c conf.c conf_check.c */
-/* uses: conf_endpoints.c conf_fault.c conf_format.c conf_host.c conf_load.c conf_node.c */
-/* uses: conf_read.c conf_schema.c conf_suggest.c conf_text.c conf_value.c conf_yaml.c */
+/* uses: metrics_text.c metrics_daemon.c metrics_service.c metrics_backend.c */
+/* uses: metrics_page.c */
+/* uses: addr.c verdict.c model.c model_new.c plan.c plan_diff.c ring.c conf.c */
+/* uses: conf_check.c */
+/* uses: conf_endpoints.c conf_fault.c conf_format.c conf_host.c conf_load.c */
+/* uses: conf_node.c */
+/* uses: conf_read.c conf_schema.c conf_suggest.c conf_text.c conf_value.c */
+/* uses: conf_yaml.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

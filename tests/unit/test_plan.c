@@ -3,8 +3,8 @@
  * Model and plan: tiers, admin states, ids over reloads, adoption; and, over random
  * changes, that no step of a plan leaves a service without a backend that it has.
  */
-/* uses: plan.c plan_diff.c ring.c model.c model_new.c verdict.c addr.c conf.c conf_schema.c
- * conf_value.c conf_text.c conf_format.c */
+/* uses: plan.c plan_diff.c ring.c model.c model_new.c verdict.c addr.c conf.c */
+/* uses: conf_schema.c conf_value.c conf_text.c conf_format.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

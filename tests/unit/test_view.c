@@ -2,9 +2,10 @@
 /*
  * The JSON documents, each against one written by hand from INTERFACES.md.
  */
-/* uses: view.c view_backend.c view_flow.c view_probe.c addr.c verdict.c model.c model_new.c plan.c
- */
-/* uses: plan_diff.c ring.c conf.c conf_check.c conf_diff.c conf_endpoints.c conf_fault.c */
+/* uses: view.c view_backend.c view_flow.c view_probe.c addr.c verdict.c model.c */
+/* uses: model_new.c plan.c */
+/* uses: plan_diff.c ring.c conf.c conf_check.c conf_diff.c conf_endpoints.c */
+/* uses: conf_fault.c */
 /* uses: conf_format.c conf_host.c conf_load.c conf_node.c conf_read.c conf_schema.c */
 /* uses: conf_suggest.c conf_text.c conf_value.c conf_yaml.c view_conf.c */
 #include <setjmp.h>
