@@ -41,9 +41,10 @@ static __always_inline int flow_find_in(struct pkt *p)
 		if (p->is_leaving)
 			return VERDICT_PASS;
 		flow_open(p);
+		p->flow = flow; /* to be replaced: service and backend are of today */
+		return VERDICT_GO_ON;
 	}
-	if (flow)
-		flow_use(p, flow);
+	flow_use(p, flow);
 	return VERDICT_GO_ON;
 }
 
@@ -173,11 +174,14 @@ static __always_inline int flow_insert(struct pkt *p)
 	struct mxlb_flow *flow;
 	int err;
 
-	p->flow = NULL;
 	if (!p->remember) {
+		if (p->flow) /* or later packets would follow the finished flow */
+			(void)bpf_map_delete_elem(&flows, &p->key);
+		p->flow = NULL;
 		flow_go_stateless(p);
 		return VERDICT_GO_ON;
 	}
+	p->flow = NULL;
 	err = flow_take_place(p);
 	if (err)
 		return err;
@@ -265,6 +269,8 @@ static __always_inline int flow_advance(struct pkt *p)
 		flow_see_out(p);
 	else if (flow_is_answered(p))
 		flow_promote(p);
+	else if (pkt_is_syn(p) && flow->state == MXLB_FLOW_HALF_OPEN)
+		flow->client_isn = p->seq; /* the client has begun anew on this port */
 	if (p->tcp_flags & (TCP_FIN | TCP_RST))
 		flow_see_end(p);
 	return VERDICT_GO_ON;

@@ -116,7 +116,7 @@ static __always_inline int hook_takes(struct pkt *p)
  * the segment itself. Here both weigh the same: XDP can't see a partial checksum. */
 static __always_inline long hook_l4_csum(struct pkt *p, __u32 offset, __u32 pseudo, __u32 segment)
 {
-	__u16 *field = hook_data(p) + (offset & 0xff);
+	__u16 *field = hook_data(p) + (offset & 0x1ff);
 
 	if ((void *)(field + 1) > hook_end(p))
 		return -1;

@@ -61,7 +61,7 @@ static __always_inline void refuse_ip(const struct pkt *p, void *l3)
 		struct ipv6hdr *ip = l3;
 
 		refuse_swap((__u8 *)&ip->saddr, (__u8 *)&ip->daddr, 16);
-		ip->payload_len = bpf_htons(TCP_HLEN);
+		ip->payload_len = bpf_htons(p->l4 + TCP_HLEN - ETH_HLEN - sizeof(*ip));
 		ip->hop_limit = 64;
 	}
 }
@@ -110,7 +110,8 @@ static __always_inline int refuse(struct pkt *p)
 
 	if (!hook_can_bounce(p))
 		return VERDICT_PASS;
-	count_refused(p);
+	if (pkt_is_syn(p))
+		count_refused(p);
 	if (!service || service->unavailable != MXLB_RESET || !is_bare_syn)
 		return -MXLB_REASON_NO_BACKEND;
 	return refuse_with_rst(p);

@@ -40,14 +40,19 @@ struct metrics {
 	struct listener *listeners;
 };
 
+/* evhttp would send the body of an answer to HEAD too. */
 static void answer(struct evhttp_request *request, int code, const char *type, const char *text)
 {
 	struct evkeyvalq *headers = evhttp_request_get_output_headers(request);
 	struct evbuffer *body = mem_check(evbuffer_new());
+	char length[24];
 
+	(void)snprintf(length, sizeof(length), "%zu", strlen(text));
 	(void)evhttp_add_header(headers, "Content-Type", type);
+	(void)evhttp_add_header(headers, "Content-Length", length);
 	(void)evhttp_add_header(headers, "X-Content-Type-Options", "nosniff");
-	(void)evbuffer_add(body, text, strlen(text));
+	if (evhttp_request_get_command(request) != EVHTTP_REQ_HEAD)
+		(void)evbuffer_add(body, text, strlen(text));
 	evhttp_send_reply(request, code, NULL, body);
 	evbuffer_free(body);
 }

@@ -15,6 +15,18 @@ from smtp import Mail, send
 BUILD = pathlib.Path(__file__).resolve().parents[2] / "build"
 
 
+class SlowMxlb(Mxlb):
+    """Emulated, the verifier takes up to half a minute, and a greeting its time too."""
+
+    def config(self):
+        conf = super().config()
+        conf["probes"]["mail"].update(connect_timeout="5s", greeting_timeout="15s", timeout="30s")
+        return conf
+
+    def _await_ready(self, ready, timeout=180.0):
+        super()._await_ready(ready, timeout)
+
+
 @pytest.fixture(scope="module")
 def lab():
     with Lab(names=("mx1", "mx2")) as made:
@@ -28,7 +40,7 @@ def test_packet_rows():
 
 @pytest.mark.parametrize("datapath", ["xdp", "tc"])
 def test_mail(lab, datapath):
-    with Mxlb(lab, datapath) as mxlb:
+    with SlowMxlb(lab, datapath) as mxlb:
         mxlb.start_on(datapath)
         mxlb.await_serving()
         for family, source in lab.clients[0].addr.items():
