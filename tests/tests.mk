@@ -79,7 +79,7 @@ check-e2e: need-root all ## mail through real MTAs in network namespaces (root)
 	$(Q)$(PYTEST) tests/e2e -q $(PYTEST_ARGS)
 
 check-vm: need-root all $(B)/tests/bpf/run ## packet rows and one mail on Debian's kernel, in qemu (root)
-	$(Q)tests/vm/run --timeout 600 -- env $(PYTEST) tests/vm -v
+	$(Q)tests/vm/run --timeout 1200 -- env $(PYTEST) tests/vm -v
 
 # ---- fuzz: libFuzzer over tests/fuzz/corpus/NAME ----------------------------
 

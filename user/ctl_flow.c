@@ -50,9 +50,7 @@ static bool filter_takes(const struct filter *filter, const struct mxlb_flow_key
 	if (filter->has_backend &&
 	    (flow->backend >= MXLB_MAX_BACKENDS || !filter->backends[flow->backend]))
 		return false;
-	return !filter->has_client ||
-	       (addr_family(&key->client) == addr_family(&filter->client) &&
-		addr_in_prefix(&key->client, &filter->client, filter->prefix));
+	return !filter->has_client || addr_in_prefix(&key->client, &filter->client, filter->prefix);
 }
 
 static bool flow_take(const struct mxlb_flow_key *key, const struct mxlb_flow *flow, void *arg)

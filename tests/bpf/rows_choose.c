@@ -200,7 +200,7 @@ void test_choose(void **state)
 
 /* ---- many SYNs, beyond the cap, so that none leaves a trace but its counters ---- */
 
-#define MANY 1200
+#define MANY 1200u
 
 struct spread {
 	const char *name;

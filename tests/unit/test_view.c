@@ -167,6 +167,23 @@ static void test_service_without_a_backend(void **state)
 	lab_snapshot_free(&snap);
 }
 
+/* IPv6 still has mx1; IPv4 has come down to the standby. */
+static void test_service_whose_families_differ(void **state)
+{
+	struct model *model = *state;
+	struct snapshot snap = lab_snapshot(model);
+	json_t *doc;
+
+	lab_judge(lab_backend(model, "mx-in", "mx1"), MXLB_V4, HEALTH_DOWN, HEALTH_UNREACHABLE);
+	lab_judge(lab_backend(model, "mx-in", "mx2"), MXLB_V4, HEALTH_DOWN, HEALTH_UNREACHABLE);
+	lab_plan(model);
+	doc = view_service(&snap.services[0]);
+	assert_int_equal(json_integer_value(json_object_get(doc, "active_preference")), 10);
+	assert_string_equal(json_string_value(json_object_get(doc, "state")), "degraded");
+	json_decref(doc);
+	lab_snapshot_free(&snap);
+}
+
 static void test_status(void **state)
 {
 	struct snapshot snap = lab_snapshot(*state);
@@ -336,6 +353,7 @@ int main(void)
 		TEST(test_backend_before_its_first_probe),
 		TEST(test_service),
 		TEST(test_service_without_a_backend),
+		TEST(test_service_whose_families_differ),
 		TEST(test_status),
 		TEST(test_what_is_well),
 		TEST(test_flow),
