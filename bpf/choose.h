@@ -14,8 +14,6 @@
 #include "mxlb/hash.h"
 #include "pkt.h"
 
-#define CHOOSE_WALK_MAX 64
-
 static __always_inline int choose_can_serve(__u32 id, __u32 family)
 {
 	const struct mxlb_backend *backend = bpf_map_lookup_elem(&backends, &id);
@@ -57,21 +55,35 @@ static __always_inline __u32 choose_index(const struct mxlb_addr *client,
 	}
 }
 
-/* The first of a ring, from `index` on, that can serve; 0: none within the walk. */
-static __always_inline __u32 choose_walk(void *ring, __u32 index, __u32 family)
+/* A walk along a ring, from slot to slot, until one can serve. */
+struct choose_walk {
+	void *ring;
+	__u32 index, size, family;
+	__u32 found; /* 0: none so far */
+};
+
+static long choose_step(__u32 i, struct choose_walk *walk)
 {
+	__u32 slot = 1 + (walk->index + i) % walk->size;
+	__u32 *id = bpf_map_lookup_elem(walk->ring, &slot);
+
+	if (!id || !choose_can_serve(*id, walk->family))
+		return 0;
+	walk->found = *id;
+	return 1; /* ends bpf_loop */
+}
+
+/* The first of a ring, from `index` on, that can serve; 0: none within the walk. */
+static __always_inline __u32 choose_first(void *ring, __u32 index, __u32 family)
+{
+	struct choose_walk walk = {.ring = ring, .index = index, .family = family};
 	__u32 zero = 0, *size = bpf_map_lookup_elem(ring, &zero);
 
 	if (!size || !*size)
 		return 0;
-	for (__u32 i = 0; i < CHOOSE_WALK_MAX && i < knobs.ring_walk; i++) {
-		__u32 slot = 1 + (index + i) % *size;
-		__u32 *id = bpf_map_lookup_elem(ring, &slot);
-
-		if (id && choose_can_serve(*id, family))
-			return *id;
-	}
-	return 0;
+	walk.size = *size;
+	bpf_loop(knobs.ring_walk, choose_step, &walk, 0);
+	return walk.found;
 }
 
 static __always_inline __u32 choose_score(__u32 id, __u64 *weight)
@@ -86,7 +98,7 @@ static __always_inline __u32 choose_score(__u32 id, __u64 *weight)
 /* Power of two choices: the less loaded, by weight, of two random ones. */
 static __always_inline __u32 choose_less(void *ring, __u32 first, __u32 family)
 {
-	__u32 second = choose_walk(ring, bpf_get_prandom_u32(), family);
+	__u32 second = choose_first(ring, bpf_get_prandom_u32(), family);
 	__u64 weight_first, weight_second;
 	__u64 load_first = choose_score(first, &weight_first);
 	__u64 load_second = choose_score(second, &weight_second);
@@ -101,7 +113,7 @@ static __always_inline __u32 choose_from(void *ring, const struct mxlb_service *
 
 	if (!ring)
 		return 0;
-	id = choose_walk(ring, index, family);
+	id = choose_first(ring, index, family);
 	if (id && service->scheduler == MXLB_LEAST_CONNECTIONS)
 		id = choose_less(ring, id, family);
 	return id;

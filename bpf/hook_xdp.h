@@ -146,8 +146,12 @@ static __always_inline int hook_can_bounce(struct pkt *p)
 	return bpf_map_lookup_elem(&devices, &ifindex) != NULL;
 }
 
+/* By a redirect, not by XDP_TX: on a veth that one wants an XDP program at the peer,
+ * while redirected frames need NAPI there only, which `devices` stands for. */
 static __always_inline int hook_bounce(struct pkt *p)
 {
+	if (bpf_redirect_map(&devices, hook_ifindex(p), 0) != XDP_REDIRECT)
+		return -MXLB_REASON_REDIRECT_FAILED;
 	return VERDICT_TX;
 }
 
@@ -157,9 +161,8 @@ static __always_inline int hook_action(int verdict)
 	case VERDICT_PASS:
 		return XDP_PASS;
 	case VERDICT_REDIRECT:
-		return XDP_REDIRECT;
 	case VERDICT_TX:
-		return XDP_TX;
+		return XDP_REDIRECT;
 	default:
 		return XDP_DROP;
 	}

@@ -11,7 +11,9 @@ TEST_LIBS     = -Wl,--as-needed -lcmocka $(DAEMON_LIBS) -lm
 NPROC        := $(shell nproc)
 # A sub-make with a job for each processor, unless the caller chose.
 SUBMAKE       = $(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(NPROC))
-SANITIZE     := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+# The sanitizers hide from gcc what it needs to know the lengths of strings.
+SANITIZE     := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer \
+                -Wno-format-truncation
 # Python leaves its caches in $(B), not among the sources.
 PYTEST        = PYTHONPYCACHEPREFIX=$(abspath $(B)/pycache) $(PYTHON) -m pytest \
                 -o cache_dir=$(abspath $(B)/pytest_cache)

@@ -36,7 +36,7 @@ struct walk {
 	struct filter filter;
 	const struct model *model;
 	uint64_t now_ns;
-	json_t *list; /* NULL: only count */
+	FILE *list; /* NULL: only count */
 	unsigned long n;
 };
 
@@ -59,10 +59,11 @@ static bool flow_take(const struct mxlb_flow_key *key, const struct mxlb_flow *f
 
 	if (!filter_takes(&walk->filter, key, flow))
 		return true;
+	if (walk->list) {
+		(void)fputs(walk->n ? "," : "", walk->list);
+		view_flow(walk->list, walk->model, key, flow, walk->now_ns);
+	}
 	walk->n++;
-	if (walk->list)
-		json_array_append_new(walk->list,
-				      mem_check(view_flow(walk->model, key, flow, walk->now_ns)));
 	return walk->n < walk->filter.limit;
 }
 
@@ -158,12 +159,18 @@ static int walk_flows(const struct ctl_call *call, struct walk *walk)
 
 void ctl_flow_list(const struct ctl_call *call)
 {
-	struct walk walk = {.list = mem_check(json_array())};
+	char *text = NULL;
+	size_t len = 0;
+	struct walk walk = {.list = mem_check(open_memstream(&text, &len))};
+	int err;
 
-	if (walk_flows(call, &walk))
-		json_decref(walk.list);
-	else
-		ctl_reply_data(call->reply, MXLB_EXIT_OK, walk.list);
+	(void)fputc('[', walk.list);
+	err = walk_flows(call, &walk);
+	(void)fputc(']', walk.list);
+	(void)fclose(walk.list);
+	if (!err)
+		ctl_reply_text(call->reply, MXLB_EXIT_OK, mem_check(text));
+	free(text);
 }
 
 void ctl_flow_count(const struct ctl_call *call)

@@ -77,23 +77,22 @@ static void connection_end_if_done(struct connection *c)
 		connection_free(c);
 }
 
-static int append(const char *bytes, size_t len, void *arg)
+static void text_free(const void *text, size_t len, void *arg)
 {
-	return evbuffer_add(arg, bytes, len);
+	free((void *)text);
 }
 
-/* Straight into the buffer: a list of all flows may have some 100 MB. */
-static void answer(json_t *document, void *arg)
+/* By reference: a list of all flows may have some 100 MB. */
+static void answer(char *text, size_t len, void *arg)
 {
 	struct connection *c = arg;
-	struct evbuffer *output = bufferevent_get_output(c->stream);
 
 	c->is_answered = true;
 	bufferevent_set_timeouts(c->stream, NULL, &write_timeout);
-	if (json_dump_callback(document, append, output, JSON_COMPACT | JSON_REAL_PRECISION(9)) ||
-	    evbuffer_add(output, "\n", 1))
-		log_error("control: a reply could not be written: no memory");
-	json_decref(document);
+	if (!evbuffer_add_reference(bufferevent_get_output(c->stream), text, len, text_free, NULL))
+		return;
+	log_error("control: a reply could not be written: no memory");
+	free(text);
 }
 
 static void ask(struct connection *c, const char *bytes, size_t len)

@@ -10,6 +10,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <time.h>
 
 #include "mxlb/abi.h"
@@ -30,9 +31,9 @@ json_t *view_backend(const struct snapshot_backend *backend);
 /* No service is degraded or down. */
 bool view_is_well(const struct snapshot *snap);
 
-/* `now_ns` is of the clock of the flow's own times. */
-json_t *view_flow(const struct model *model, const struct mxlb_flow_key *key,
-		  const struct mxlb_flow *flow, uint64_t now_ns);
+/* Writes the document as text. `now_ns` is of the clock of the flow's own times. */
+void view_flow(FILE *out, const struct model *model, const struct mxlb_flow_key *key,
+	       const struct mxlb_flow *flow, uint64_t now_ns);
 const char *view_flow_state(uint32_t state);
 
 json_t *view_probe(const struct model_backend *backend, enum mxlb_family family,

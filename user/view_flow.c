@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A flow as JSON. Its ids become names through the model; one that the model does
- * not know (it may have left a moment ago) becomes "".
+ * not know (it may have left a moment ago) becomes "". Written as text, for there may
+ * be a million of them while the loop waits; no name has a character to escape.
  */
 #include "view.h"
 
@@ -27,33 +28,36 @@ static const char *backend_name(const struct model_service *service, uint32_t id
 	return "";
 }
 
-static json_t *vip_view(const struct model_service *service, uint32_t id)
+static const char *vip_text(const struct model_service *service, uint32_t id, char *buf)
 {
-	char text[ADDR_TEXT_MAX] = "";
-
 	for (size_t i = 0; service && i < service->n_vips; i++)
 		if (service->vips[i].id == id)
-			endpoint_format(&service->vips[i].endpoint, text);
-	return json_string(text);
+			return endpoint_format(&service->vips[i].endpoint, buf);
+	return "";
 }
 
-static double seconds_since(uint64_t then, uint64_t now)
+static unsigned long long ms_since(uint64_t then, uint64_t now)
 {
-	return now > then ? (double)(now - then) / 1e9 : 0;
+	return now > then ? (now - then) / 1000000 : 0;
 }
 
-json_t *view_flow(const struct model *model, const struct mxlb_flow_key *key,
-		  const struct mxlb_flow *flow, uint64_t now_ns)
+void view_flow(FILE *out, const struct model *model, const struct mxlb_flow_key *key,
+	       const struct mxlb_flow *flow, uint64_t now_ns)
 {
 	const struct model_service *service = model_service_by_id(model, flow->service);
+	struct mxlb_endpoint client = {.addr = key->client, .port = key->client_port};
+	unsigned long long age = ms_since(flow->created, now_ns);
+	unsigned long long idle = ms_since(flow->seen, now_ns);
+	char client_text[ADDR_TEXT_MAX], vip[ADDR_TEXT_MAX];
 
-	return json_pack(
-		"{s:s, s:s, s:o, s:o, s:s, s:s, s:f, s:f, s:I, s:I}", "schema", "mxlb.flow/1",
-		"service", service ? service->name : "", "client",
-		view_endpoint(&key->client, __builtin_bswap16(key->client_port)), "vip",
-		vip_view(service, key->vip), "backend", backend_name(service, flow->backend),
-		"state", view_flow_state(flow->state), "age_seconds",
-		seconds_since(flow->created, now_ns), "idle_seconds",
-		seconds_since(flow->seen, now_ns), "bytes_in", (json_int_t)flow->bytes[MXLB_IN],
-		"bytes_out", (json_int_t)flow->bytes[MXLB_OUT]);
+	(void)fprintf(out,
+		      "{\"schema\":\"mxlb.flow/1\",\"service\":\"%s\",\"client\":\"%s\","
+		      "\"vip\":\"%s\",\"backend\":\"%s\",\"state\":\"%s\","
+		      "\"age_seconds\":%llu.%03llu,\"idle_seconds\":%llu.%03llu,"
+		      "\"bytes_in\":%llu,\"bytes_out\":%llu}",
+		      service ? service->name : "", endpoint_format(&client, client_text),
+		      vip_text(service, key->vip, vip), backend_name(service, flow->backend),
+		      view_flow_state(flow->state), age / 1000, age % 1000, idle / 1000,
+		      idle % 1000, (unsigned long long)flow->bytes[MXLB_IN],
+		      (unsigned long long)flow->bytes[MXLB_OUT]);
 }

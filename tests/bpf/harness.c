@@ -89,7 +89,7 @@ static __u64 ip_length(const struct frame *frame)
 static void check_verdict(struct run *run)
 {
 	static const __u32 codes[HOOKS][MXLB_ACTIONS] = {
-		[XDP] = {XDP_PASS, XDP_REDIRECT, XDP_TX, XDP_DROP},
+		[XDP] = {XDP_PASS, XDP_REDIRECT, XDP_REDIRECT, XDP_DROP},
 		[TC] = {(__u32)TC_ACT_UNSPEC, TC_ACT_REDIRECT, TC_ACT_REDIRECT, TC_ACT_SHOT},
 	};
 	__u32 want = codes[run->lab.hook][run->verdict];

@@ -24,7 +24,7 @@ enum tier { SERVING, STANDBY, TIERS };
 #define BACKENDS      8	 /* MX1 to MX8 have ids 1 to 8 */
 #define LAB_FLOWS     16 /* the table's size */
 #define HALF_OPEN_MAX 8
-#define LAB_RING_MAX  100
+#define LAB_RING_MAX  512
 #define GENERATION    41
 #define CLIENT_ISN    1000u
 #define SERVER_ISN    5000u

@@ -92,26 +92,26 @@ static void standby_too_is_down(void)
 }
 
 /* From the client's slot on `before` slots of a backend that is down, then MX2. Its
- * slot of 64 is 34 (IPv4) or 29 (IPv6). */
+ * slot of 512 is 162 (IPv4) or 221 (IPv6). */
 static void long_walk(__u32 before)
 {
-	__u32 ids[64], first = lab_family == MXLB_V4 ? 34 : 29;
+	__u32 ids[512], first = lab_family == MXLB_V4 ? 162 : 221;
 
-	for (__u32 i = 0; i < 64; i++)
-		ids[(first + i) % 64] = i < before ? MX1 : MX2;
-	lab_ring(SERVING, ids, 64);
+	for (__u32 i = 0; i < 512; i++)
+		ids[(first + i) % 512] = i < before ? MX1 : MX2;
+	lab_ring(SERVING, ids, 512);
 	lab_ring_all(STANDBY, MX3);
 	mx1_down();
 }
 
-static void walk_of_31(void)
+static void walk_of_255(void)
 {
-	long_walk(31);
+	long_walk(255);
 }
 
-static void walk_of_32(void)
+static void walk_of_256(void)
 {
-	long_walk(32);
+	long_walk(256);
 }
 
 static void unknown_ids(void)
@@ -152,8 +152,8 @@ static const struct row rows[] = {
 	CHOOSES("the standby is asked", standby_needed, 3),
 	CHOOSES("the serving ring is empty", serving_is_empty, 3),
 	CHOOSES("the serving ring is missing", serving_is_missing, 3),
-	CHOOSES("the last slot of the walk", walk_of_31, 2),
-	CHOOSES("beyond the walk", walk_of_32, 3),
+	CHOOSES("the last slot of the walk", walk_of_255, 2),
+	CHOOSES("beyond the walk", walk_of_256, 3),
 	{.name = "the standby is down too",
 	 .verdict = DROP,
 	 .reason = MXLB_REASON_NO_BACKEND,
@@ -273,7 +273,7 @@ static unsigned spread_run(const struct spread *spread, enum hook hook)
 	unsigned got[4] = {0}, failed = 0;
 
 	spread_prepare(spread);
-	for (int i = 0; i < MANY; i++)
+	for (unsigned i = 0; i < MANY; i++)
 		got[spread_one(hook) & 3]++;
 	for (unsigned id = MX1; id <= MX3; id++)
 		failed |= got[id] < spread->low[id - 1] || got[id] > spread->high[id - 1];

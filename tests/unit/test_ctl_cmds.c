@@ -189,10 +189,13 @@ void probe_cancel(struct probe *probe)
 
 /* ---- asking ------------------------------------------------------------------- */
 
-static void answered(json_t *document, void *arg)
+static void answered(char *text, size_t len, void *arg)
 {
 	assert_null(answer);
-	answer = document;
+	assert_int_equal(text[len - 1], '\n');
+	answer = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
+	assert_non_null(answer);
+	free(text);
 }
 
 static struct ctl_reply reply;
