@@ -74,6 +74,7 @@ $(B)/tests/bpf/run: $(BPF_TEST_OBJ)
 
 check-bpf: need-root $(B)/tests/bpf/run ## rows of packets through both hooks (root)
 	$(Q)$(B)/tests/bpf/run
+	$(Q)$(B)/tests/bpf/run large
 
 # ---- e2e, other kernels -----------------------------------------------------
 

@@ -27,6 +27,8 @@
 
 #define PIN_ROOT "/sys/fs/bpf"
 
+unsigned lab_flows = LAB_FLOWS;
+
 static struct mxlb_xdp *xdp;
 static struct mxlb_tc *tc;
 static struct mxlb_sweep *sweep;
@@ -139,9 +141,9 @@ static void load_objects(void)
 	/* Longer than any run, so that a slow machine sees the same as a fast one. */
 	xdp->rodata->knobs.hop_max_age = LAB_HOP_AGE;
 	tc->rodata->knobs.hop_max_age = LAB_HOP_AGE;
-	need(!bpf_map__set_max_entries(xdp->maps.flows, LAB_FLOWS) &&
-		     !bpf_map__set_max_entries(tc->maps.flows, LAB_FLOWS) &&
-		     !bpf_map__set_max_entries(sweep->maps.flows, LAB_FLOWS),
+	need(!bpf_map__set_max_entries(xdp->maps.flows, lab_flows) &&
+		     !bpf_map__set_max_entries(tc->maps.flows, lab_flows) &&
+		     !bpf_map__set_max_entries(sweep->maps.flows, lab_flows),
 	     "a small flow table");
 	need(!mxlb_xdp__load(xdp), "loading the XDP object");
 	need(!mxlb_tc__load(tc), "loading the TC object");

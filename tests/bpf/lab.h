@@ -22,7 +22,7 @@ enum tier { SERVING, STANDBY, TIERS };
 #define VIP_ID	      7 /* and of its VIP */
 #define VIP2_ID	      8
 #define BACKENDS      8	 /* MX1 to MX8 have ids 1 to 8 */
-#define LAB_FLOWS     16 /* the table's size */
+#define LAB_FLOWS     16 /* the table's size, where rows fill it */
 #define HALF_OPEN_MAX 8
 #define LAB_RING_MAX  512
 #define GENERATION    41
@@ -34,6 +34,9 @@ enum tier { SERVING, STANDBY, TIERS };
 /* Of the row that runs. */
 extern enum mxlb_family lab_family;
 extern enum hook lab_hook;
+
+/* The table's size; to change before lab_open. */
+extern unsigned lab_flows;
 
 /* Both print and exit when the machine can't do what they need. */
 void lab_open(void);

@@ -4,6 +4,7 @@
  * Needs root; touches nothing outside its own namespaces.
  *
  *   run          the rows
+ *   run large    250 000 flows in the table
  *   run speed    what a packet costs: millions of them, minutes without KVM
  */
 #include <setjmp.h>
@@ -46,9 +47,14 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_trust),  cmocka_unit_test(test_refuse),
 		cmocka_unit_test(test_sweep),  cmocka_unit_test(test_reasons),
 	};
+	const struct CMUnitTest large[] = {cmocka_unit_test(test_large)};
 	const struct CMUnitTest speed[] = {cmocka_unit_test(test_speed)};
 
 	(void)setvbuf(stdout, NULL, _IOLBF, 0); /* else it only looks less tidy */
+	if (argc > 1 && !strcmp(argv[1], "large")) {
+		lab_flows = 262144;
+		return cmocka_run_group_tests_name("bpf", large, setup, teardown);
+	}
 	if (argc > 1 && !strcmp(argv[1], "speed"))
 		return cmocka_run_group_tests_name("bpf", speed, setup, teardown);
 	return cmocka_run_group_tests_name("bpf", tests, setup, teardown);

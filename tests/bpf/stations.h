@@ -17,5 +17,6 @@ void test_trust(void **state);
 void test_refuse(void **state);
 void test_sweep(void **state);
 void test_speed(void **state);
+void test_large(void **state);
 
 #endif
