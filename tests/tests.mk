@@ -56,7 +56,8 @@ check-unit: $(UNIT:%=$(B)/tests/unit/%) ## unit tests
 	$(run_unit)
 
 valgrind: $(UNIT:%=$(B)/tests/unit/%) ## unit tests under valgrind
-	$(call run_unit,valgrind -q --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=99)
+	$(call run_unit,valgrind -q --leak-check=full --errors-for-leak-kinds=definite \
+	  --show-leak-kinds=definite --error-exitcode=99)
 
 asan: ## build with address and undefined-behaviour sanitizers, run the unit tests
 	$(Q)UBSAN_OPTIONS=print_stacktrace=1 $(SUBMAKE) B=$(B)/asan SAN='$(SANITIZE)' all check-unit

@@ -14,6 +14,7 @@
 #include "apply_check.h"
 #include "conf.h"
 #include "conf_diff.h"
+#include "ctl_server.h"
 #include "daemon.h"
 #include "dataplane.h"
 #include "dpmaps.h"
@@ -229,6 +230,7 @@ static void put_in_force(struct daemon *daemon, struct model *model)
 	health_sync(daemon->health); /* lets go of the old model's backends */
 	(void)apply_commit(daemon);
 	metrics_sync(daemon->metrics);
+	ctl_server_sync(daemon->ctl);
 	addresses_remove(daemon);
 	save_state(daemon);
 	model_free(old);
@@ -275,9 +277,9 @@ int apply_admin(struct daemon *daemon, struct model_backend *backend, const stru
 	int err;
 
 	backend->admin = *admin;
-	log_info("%s/%s: %s by %s%s%s", backend->service->name, backend->conf.name,
-		 admin_state_name(admin->state), admin->by[0] ? admin->by : "?",
-		 admin->message[0] ? ": " : "", admin->message);
+	log_info("%s/%s: %s, weight %u, by %s%s%s", backend->service->name, backend->conf.name,
+		 admin_state_name(admin->state), model_backend_weight(backend),
+		 admin->by[0] ? admin->by : "?", admin->message[0] ? ": " : "", admin->message);
 	health_sync(daemon->health);
 	err = apply_commit(daemon);
 	if (state_save(daemon->state, daemon->model, why, sizeof(why))) {

@@ -12,7 +12,7 @@
 
 /* Id 0 is "none" in the data path's tables. */
 #define BACKENDS_MAX (MXLB_MAX_BACKENDS - 1)
-#define VIPS_MAX     (MXLB_MAX_VIPS - 1)
+#define VIPS_MAX     MXLB_MAX_VIPS
 
 static void check_interfaces(const struct conf *conf, struct conf_faults *faults)
 {
