@@ -18,7 +18,7 @@ struct mxlb_knobs {
 
 #define MXLB_KNOBS_DEFAULT                                                                         \
 	{                                                                                          \
-		.hop_max_age = 1000000000ull, .stateless_for = 120000000000ull, .ring_walk = 256,   \
+		.hop_max_age = 1000000000ull, .stateless_for = 120000000000ull, .ring_walk = 256,  \
 		.sessions = 0,                                                                     \
 	}
 

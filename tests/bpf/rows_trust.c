@@ -145,6 +145,24 @@ static const struct row opening[] = {
 };
 
 static const struct row growing[] = {
+	/* The header and the length alone sum up: the payload makes good for itself. */
+	{.name = "data that looks right by its header",
+	 .verdict = REDIRECT,
+	 .xdp_passes = true,
+	 .setup = distrust,
+	 .hex = {"020000000a01 020000000a02 0800 4500002a1234400040063c46c6336407c0000219 "
+		 "9c400019000003e9000013895018faf014bc0000 fffd",
+		 "020000000a01 020000000a02 86dd "
+		 "6001234500160640 20010db8000c00000000000000000007 "
+		 "20010db8002500000000000000000025 9c400019000003e9000013895018faf0a5410000 fffd"},
+	 .want = {"020000000b11 020000000b01 0800 4500002a123440003f06f554c63364070a00000b "
+		  "9c400019000003e9000013895018faf0ccca0000 fffd",
+		  "020000000b11 020000000b01 86dd "
+		  "600123450016063f 20010db8000c00000000000000000007 "
+		  "20010db8000b00000000000000000011 9c400019000003e9000013895018faf0a56f0000 fffd"},
+	 .after = "in1+1",
+	 .flow = EST,
+	 .check = trusts_nobody},
 	{.name = "data of a side that is not trusted yet",
 	 .verdict = REDIRECT,
 	 .xdp_passes = true,
