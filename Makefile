@@ -72,7 +72,7 @@ $(B)/%.skel.h: $(B)/%.bpf.o
 -include tests/tests.mk
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | \
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | \
 	  awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
 
 clean: ## remove build/
