@@ -15,7 +15,6 @@
 #define HOOK_CTX	 struct __sk_buff
 #define HOOK_COUNTS_PASS 1
 #define AF_INET		 2
-#define AF_INET6	 10
 
 #include "csum.h"
 #include "maps.h"
@@ -107,10 +106,10 @@ static __always_inline int hook_can_forward(struct pkt *p)
 static __always_inline int hook_resolve_and_forward(struct pkt *p)
 {
 	struct bpf_redir_neigh hop = {
-		.nh_family = p->family == MXLB_V4 ? AF_INET : AF_INET6,
+		.nh_family = p->gateway_family,
 	};
 
-	if (p->family == MXLB_V4)
+	if (p->gateway_family == AF_INET)
 		hop.ipv4_nh = p->gateway.w[3];
 	else
 		__builtin_memcpy(hop.ipv6_nh, p->gateway.b, sizeof(hop.ipv6_nh));

@@ -92,9 +92,8 @@ static __always_inline void route_keep(struct pkt *p, const struct bpf_fib_looku
 
 static __always_inline void route_gateway(struct pkt *p, const struct bpf_fib_lookup *fib)
 {
-	/* An IPv4 route may go through an IPv6 gateway: then the lookup tells so in
-	 * `family`, and such a hop is only used once its neighbour is known. */
-	if (p->family == MXLB_V4)
+	p->gateway_family = fib->family;
+	if (fib->family == ROUTE_AF_INET)
 		p->gateway.w[3] = fib->ipv4_dst;
 	else
 		__builtin_memcpy(p->gateway.b, fib->ipv6_dst, 16);

@@ -52,15 +52,16 @@ void lab_set(const char *map, __u32 key, const void *value)
 static int ring_get(enum tier tier)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_INNER_MAP);
-	int *fd = &ring_fd[tier][lab_family];
+	int fd = ring_fd[tier][lab_family];
 
-	if (*fd)
-		return *fd;
-	*fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "ring", 4, 4, LAB_RING_MAX + 1, &opts);
-	must(*fd < 0, "ring");
+	if (fd)
+		return fd;
+	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "ring", 4, 4, LAB_RING_MAX + 1, &opts);
+	must(fd < 0, "ring");
 	lab_set(tier == SERVING ? "rings" : "standby_rings",
-		SERVICE * MXLB_FAMILIES + (__u32)lab_family, fd);
-	return *fd;
+		SERVICE * MXLB_FAMILIES + (__u32)lab_family, &fd);
+	ring_fd[tier][lab_family] = fd;
+	return fd;
 }
 
 void lab_ring(enum tier tier, const __u32 *ids, __u32 count)
