@@ -63,7 +63,7 @@ struct pkt {
 	struct mxlb_hop hop;
 	struct mxlb_hop *cache; /* where the hop came from, or may be kept */
 	__u8 has_neighbour;
-	__u8 gateway_family; /* AF_*: an IPv4 route may go through an IPv6 gateway */
+	__u8 gateway_family;	  /* AF_*: an IPv4 route may go through an IPv6 gateway */
 	struct mxlb_addr gateway; /* without a neighbour: whom to resolve */
 
 	struct mxlb_endpoint to; /* what rewrite puts in the place of pkt_from */

@@ -12,6 +12,7 @@
 
 #include "addr.h"
 #include "apply_check.h"
+#include "clock.h"
 #include "conf.h"
 #include "conf_diff.h"
 #include "ctl_server.h"
@@ -54,7 +55,7 @@ int apply_commit(struct daemon *daemon)
 	const char *what = "";
 	int err;
 
-	plan_want(daemon->model, daemon_now_ms(), &want);
+	plan_want(daemon->model, clock_now_ms(), &want);
 	plan_diff(&apply->current, &want, &plan);
 	err = dpmaps_apply(daemon->maps, &plan, &want, &what);
 	if (plan.n_steps)
@@ -147,8 +148,8 @@ int apply_start(struct daemon *daemon, struct conf *conf, char *why, size_t why_
 	int err;
 
 	if (daemon->is_adopted)
-		pinned = model_adopt(&daemon->apply->current, daemon_now_ms());
-	daemon->model = model_new(conf, pinned, daemon_now_ms());
+		pinned = model_adopt(&daemon->apply->current, clock_now_ms());
+	daemon->model = model_new(conf, pinned, clock_now_ms());
 	model_free(pinned);
 	if (!daemon->model) {
 		(void)snprintf(
@@ -259,7 +260,7 @@ int apply_reload(struct daemon *daemon, char **why)
 	text = apply_preflight(conf);
 	if (text)
 		return refuse(daemon, conf, text, why);
-	model = model_new(conf, daemon->model, daemon_now_ms());
+	model = model_new(conf, daemon->model, clock_now_ms());
 	if (!model)
 		return refuse(daemon, conf,
 			      apply_text("%s: more than %d backends, with those still "

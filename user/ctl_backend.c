@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "apply.h"
+#include "clock.h"
 #include "ctl_admin.h"
 #include "ctl_peer.h"
 #include "ctl_reply.h"
@@ -74,7 +75,7 @@ static int targets_check(const struct ctl_call *call, const struct ctl_targets *
 			 const struct admin *wanted)
 {
 	bool is_forced = ctl_request_flag(call->request, "force");
-	uint64_t now = daemon_now_ms();
+	uint64_t now = clock_now_ms();
 
 	for (size_t i = 0; i < targets->n; i++) {
 		const struct model_backend *backend = targets->items[i];

@@ -42,7 +42,4 @@ struct daemon {
 	char helo[256];	      /* name for EHLO: the host name */
 };
 
-/* Monotonic clock in ms. */
-uint64_t daemon_now_ms(void);
-
 #endif

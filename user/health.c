@@ -11,6 +11,7 @@
 
 #include "addr.h"
 #include "apply.h"
+#include "clock.h"
 #include "daemon.h"
 #include "dpmaps.h"
 #include "log.h"
@@ -101,7 +102,7 @@ static void check_log(const struct check *check, enum health_state before)
 /* A new state is also an end of the hold-down, or the begin of one. */
 static void check_hold(struct check *check)
 {
-	uint64_t now = daemon_now_ms(), until = check_leg(check)->verdict.held_until_ms;
+	uint64_t now = clock_now_ms(), until = check_leg(check)->verdict.held_until_ms;
 	uint64_t wait = until > now ? until - now + 1 : 0;
 	struct timeval tv = {(time_t)(wait / 1000), (suseconds_t)(wait % 1000 * 1000)};
 
@@ -130,7 +131,7 @@ static void check_judge(struct check *check, enum health_reason outcome)
 	struct verdict_policy policy = check_policy(check);
 	struct model_leg *leg = check_leg(check);
 	enum health_state before = leg->verdict.state;
-	bool changed = verdict_outcome(&leg->verdict, &policy, outcome, daemon_now_ms());
+	bool changed = verdict_outcome(&leg->verdict, &policy, outcome, clock_now_ms());
 
 	leg->connected = false;
 	if (leg->verdict.state != before) {

@@ -15,6 +15,7 @@
 #include "addr.h"
 #include "apply.h"
 #include "apply_check.h"
+#include "clock.h"
 #include "conf.h"
 #include "ctl_server.h"
 #include "daemon.h"
@@ -116,14 +117,6 @@ static int options_parse(int argc, char **argv, struct options *options)
 		}
 	}
 	return optind < argc ? usage_error("unexpected argument: ", argv[optind]) : -1;
-}
-
-uint64_t daemon_now_ms(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /* ---- what happens while it runs --------------------------------------------- */
@@ -394,7 +387,7 @@ static int purge(const char *pin_dir, const char *state_dir)
 /* A first start that fails leaves nothing behind; one that adopts leaves what it found. */
 static int run(const struct options *options, struct conf *conf)
 {
-	struct daemon daemon = {.config_path = options->config, .started_ms = daemon_now_ms()};
+	struct daemon daemon = {.config_path = options->config, .started_ms = clock_now_ms()};
 	char *pin_dir = mem_dup(conf->pin_dir), *state_dir = mem_dup(conf->state_dir);
 	char why[1024];
 	int err, code = EXIT_RAN;

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <event2/event.h>
 
+#include "clock.h"
 #include "daemon.h"
 #include "dpmaps.h"
 #include "log.h"
@@ -28,7 +29,7 @@ struct observe {
 
 static void table_full_warn(struct observe *observe)
 {
-	uint64_t now = daemon_now_ms();
+	uint64_t now = clock_now_ms();
 
 	observe->table_full++;
 	if (observe->warned_ms && now - observe->warned_ms < TABLE_FULL_WARN_MS)
@@ -143,7 +144,7 @@ void observe_snapshot(const struct daemon *daemon, struct snapshot *snap)
 
 	*snap = (struct snapshot){
 		.model = model,
-		.uptime_seconds = (double)(daemon_now_ms() - daemon->started_ms) / 1000,
+		.uptime_seconds = (double)(clock_now_ms() - daemon->started_ms) / 1000,
 		.config_path = daemon->config_path,
 		.config_loaded = daemon->config_loaded,
 		.config_ok = daemon->config_ok,

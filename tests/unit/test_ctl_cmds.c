@@ -27,6 +27,7 @@
 #include "ctl_peer.h"
 #include "ctl_reply.h"
 #include "ctl_request.h"
+#include "clock.h"
 #include "daemon.h"
 #include "dpmaps.h"
 #include "log.h"
@@ -57,7 +58,7 @@ static json_t *answer; /* the last reply */
 
 const double health_buckets[MXLB_PROBE_BUCKETS - 1] = {0};
 
-uint64_t daemon_now_ms(void)
+uint64_t clock_now_ms(void)
 {
 	return LAB_NOW_MS;
 }
