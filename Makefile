@@ -70,6 +70,7 @@ $(B)/%.skel.h: $(B)/%.bpf.o
 # ---- checks -----------------------------------------------------------------
 
 -include tests/tests.mk
+-include tools/decap/decap.mk
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | \

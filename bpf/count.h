@@ -54,7 +54,7 @@ static __always_inline void count_syn(const struct pkt *p)
 static __always_inline void count_forwarded(const struct pkt *p)
 {
 	struct mxlb_backend_count *backend = count_backend(p);
-	__u32 segments = hook_segments(p), headers = p->l4 - ETH_HLEN + p->tcp_len;
+	__u32 segments = hook_segments(p), headers = p->l4 - p->l3 + p->tcp_len;
 
 	if (!backend)
 		return;
@@ -70,19 +70,29 @@ static __always_inline void count_drop(__u32 reason)
 		(*count)++;
 }
 
-static __always_inline int count_verdict(const struct pkt *p, int verdict)
+static __always_inline void count_action(const struct pkt *p, __u32 action)
 {
 	__u32 slot = hook_ifindex(p) % MXLB_IFINDEX_SLOTS;
-	struct mxlb_interface_count *count;
-	__u32 action = verdict > 0 ? verdict - 1 : MXLB_ACTION_DROP;
+	struct mxlb_interface_count *count = bpf_map_lookup_elem(&interface_counts, &slot);
 
-	if (verdict == VERDICT_PASS && !HOOK_COUNTS_PASS)
-		return verdict;
-	if (verdict <= 0)
-		count_drop(-verdict);
-	count = bpf_map_lookup_elem(&interface_counts, &slot);
 	if (count && action < MXLB_ACTIONS)
 		count->packets[action] += hook_segments(p);
+}
+
+static __always_inline int count_pass(const struct pkt *p)
+{
+	if (HOOK_COUNTS_PASS)
+		count_action(p, MXLB_ACTION_PASS);
+	return VERDICT_PASS;
+}
+
+static __always_inline int count_verdict(const struct pkt *p, int verdict)
+{
+	if (verdict == VERDICT_PASS)
+		return count_pass(p);
+	if (verdict <= 0)
+		count_drop(-verdict);
+	count_action(p, verdict > 0 ? verdict - 1 : MXLB_ACTION_DROP);
 	if (verdict == VERDICT_REDIRECT)
 		count_forwarded(p);
 	return verdict;

@@ -15,6 +15,12 @@ static __always_inline __u32 csum_fold32(__u64 sum)
 	return (sum & 0xffffffff) + (sum >> 32);
 }
 
+static __always_inline __u32 csum_fold16(__u32 sum)
+{
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (sum & 0xffff) + (sum >> 16);
+}
+
 /* Of a v4-mapped address the prefix weighs nothing: 0xffff is the other zero. */
 static __always_inline __u32 csum_sum_addr(const struct mxlb_addr *addr)
 {

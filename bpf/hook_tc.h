@@ -23,6 +23,12 @@
 /* Ethernet, IPv6, some extension headers and the longest TCP header. */
 #define HOOK_TC_LINEAR 160u
 
+/* Nobody is behind this hook to leave a packet to. */
+static __always_inline int hook_is_complete(void)
+{
+	return 1;
+}
+
 static __always_inline void *hook_data(const struct pkt *p)
 {
 	return (void *)(long)p->ctx->data;
@@ -38,16 +44,35 @@ static __always_inline __u32 hook_ifindex(const struct pkt *p)
 	return p->ctx->ifindex;
 }
 
-/* Frames for other hosts, to groups, or with a VLAN tag taken off by the device
- * are not ours. Headers may lie outside the linear part: pull them in. */
+/* Frames for other hosts and to groups are not ours. Headers may lie outside the linear
+ * part: pull them in. */
 static __always_inline int hook_prepare(struct pkt *p)
 {
 	__u32 want = p->ctx->len < HOOK_TC_LINEAR ? p->ctx->len : HOOK_TC_LINEAR;
 
-	if (p->ctx->pkt_type != PACKET_HOST || p->ctx->vlan_present)
+	if (p->ctx->pkt_type != PACKET_HOST)
 		return 0;
 	if (hook_data(p) + want > hook_end(p))
 		(void)bpf_skb_pull_data(p->ctx, want); /* failing, parse finds it short */
+	return 1;
+}
+
+/* The outermost tag stands beside the frame, not in it. 0: there is none. */
+static __always_inline __be16 hook_outer_tag(const struct pkt *p, __u16 *control)
+{
+	if (!p->ctx->vlan_present)
+		return 0;
+	*control = p->ctx->vlan_tci;
+	return p->ctx->vlan_proto;
+}
+
+static __always_inline int hook_is_linear(const struct pkt *p)
+{
+	return 1;
+}
+
+static __always_inline int hook_is_to_us(struct pkt *p)
+{
 	return 1;
 }
 
@@ -70,6 +95,35 @@ static __always_inline __u32 hook_segment_size(const struct pkt *p)
 static __always_inline long hook_load(struct pkt *p, __u32 offset, void *buf, __u32 len)
 {
 	return bpf_skb_load_bytes(p->ctx, offset, buf, len);
+}
+
+/* Without BPF_F_RECOMPUTE_CSUM: what is stored this way keeps the sum of the whole, as a
+ * checksum beside it changes along. */
+static __always_inline long hook_store(struct pkt *p, __u32 offset, void *buf, __u32 len)
+{
+	return bpf_skb_store_bytes(p->ctx, offset, buf, len, 0);
+}
+
+/* For what stays here, and whose sum a device may have told the kernel. */
+static __always_inline long hook_store_summed(struct pkt *p, __u32 offset, const void *buf,
+					      __u32 len)
+{
+	return bpf_skb_store_bytes(p->ctx, offset, buf, len, BPF_F_RECOMPUTE_CSUM);
+}
+
+/* Room for an outer IP header. Segments keep their size: whether they fit has been seen. */
+static __always_inline long hook_grow(struct pkt *p, __u32 l3, int is_v6)
+{
+	__u64 flags = BPF_F_ADJ_ROOM_FIXED_GSO |
+		      (is_v6 ? BPF_F_ADJ_ROOM_ENCAP_L3_IPV6 : BPF_F_ADJ_ROOM_ENCAP_L3_IPV4);
+
+	return bpf_skb_adjust_room(p->ctx, is_v6 ? 40 : 20, BPF_ADJ_ROOM_MAC, flags);
+}
+
+/* Room for the headers of an ICMP error. */
+static __always_inline long hook_grow_plain(struct pkt *p, __u32 l3, int is_v6)
+{
+	return bpf_skb_adjust_room(p->ctx, is_v6 ? 48 : 28, BPF_ADJ_ROOM_MAC, 0);
 }
 
 static __always_inline long hook_resize(struct pkt *p, __u32 len)
@@ -124,6 +178,12 @@ static __always_inline int hook_forward(struct pkt *p)
 		return hook_resolve_and_forward(p);
 	return bpf_redirect(p->hop.ifindex, 0) == TC_ACT_REDIRECT ? VERDICT_REDIRECT
 								  : -MXLB_REASON_REDIRECT_FAILED;
+}
+
+/* The kernel makes no room behind a tag that is within the frame: the inner of two. */
+static __always_inline int hook_can_answer(const struct pkt *p)
+{
+	return p->l3 == ETH_HLEN;
 }
 
 static __always_inline int hook_can_bounce(struct pkt *p)

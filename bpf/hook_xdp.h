@@ -18,6 +18,12 @@
 #include "maps.h"
 #include "pkt.h"
 
+/* What can't be done here is left to TC. */
+static __always_inline int hook_is_complete(void)
+{
+	return 0;
+}
+
 static __always_inline void *hook_data(const struct pkt *p)
 {
 	return (void *)(long)p->ctx->data;
@@ -51,6 +57,18 @@ static __always_inline __u32 hook_len(const struct pkt *p)
 	return len;
 }
 
+/* Is all of it in the first buffer? What is longer than its frame may lie in others. */
+static __always_inline int hook_is_linear(const struct pkt *p)
+{
+	return bpf_xdp_get_buff_len(p->ctx) == hook_len(p);
+}
+
+/* A tag that the device has taken out of the frame can't be seen here. */
+static __always_inline __be16 hook_outer_tag(const struct pkt *p, __u16 *control)
+{
+	return 0;
+}
+
 static __always_inline __u32 hook_segments(const struct pkt *p)
 {
 	return 1;
@@ -64,6 +82,42 @@ static __always_inline __u32 hook_segment_size(const struct pkt *p)
 static __always_inline long hook_load(struct pkt *p, __u32 offset, void *buf, __u32 len)
 {
 	return bpf_xdp_load_bytes(p->ctx, offset, buf, len);
+}
+
+static __always_inline long hook_store(struct pkt *p, __u32 offset, void *buf, __u32 len)
+{
+	return bpf_xdp_store_bytes(p->ctx, offset, buf, len);
+}
+
+static __always_inline long hook_store_summed(struct pkt *p, __u32 offset, const void *buf,
+					      __u32 len)
+{
+	return bpf_xdp_store_bytes(p->ctx, offset, (void *)buf, len);
+}
+
+#define HOOK_LINK_MAX 22 /* Ethernet and two tags */
+
+/* Room for `by` bytes behind the link's header, which is `l3` bytes long. */
+static __always_inline long hook_grow_by(struct pkt *p, __u32 l3, __u32 by)
+{
+	__u8 link[HOOK_LINK_MAX];
+
+	if (l3 < ETH_HLEN || l3 > HOOK_LINK_MAX || bpf_xdp_adjust_head(p->ctx, -(int)by))
+		return -1;
+	if (bpf_xdp_load_bytes(p->ctx, by, link, l3))
+		return -1;
+	return bpf_xdp_store_bytes(p->ctx, 0, link, l3);
+}
+
+/* For an outer IP header, and for the headers of an ICMP error. */
+static __always_inline long hook_grow(struct pkt *p, __u32 l3, int is_v6)
+{
+	return hook_grow_by(p, l3, is_v6 ? 40 : 20);
+}
+
+static __always_inline long hook_grow_plain(struct pkt *p, __u32 l3, int is_v6)
+{
+	return hook_grow_by(p, l3, is_v6 ? 48 : 28);
 }
 
 static __always_inline long hook_resize(struct pkt *p, __u32 len)
@@ -94,22 +148,39 @@ __noinline int hook_csum_is_right(struct xdp_md *ctx, __u32 offset, __u32 len, _
 /* A local sender, or a veth, may leave the checksum to be completed by a device that
  * never comes; XDP can't see which packets are of that kind, and would complete the
  * ruin. But it can see a wrong checksum where there is no payload: on the SYN, its
- * answer, and each bare ACK. Until a side has shown a right one, it is left to TC. */
+ * answer, and each bare ACK. Until a side has shown a right one, it is left to TC.
+ * Fragments and errors are never of that kind. */
 static __always_inline int hook_takes(struct pkt *p)
 {
-	__u16 flag = p->direction == MXLB_IN ? MXLB_FLOW_WHOLE_IN : MXLB_FLOW_WHOLE_OUT;
+	const struct mxlb_flow *flow = p->is_opening ? NULL : p->flow;
 	__u32 sum;
 
-	if (p->flow && !p->is_opening && (p->flow->flags & flag))
+	if (flow &&
+	    (flow->side[p->direction == MXLB_IN ? MXLB_IN : MXLB_OUT].flags & MXLB_SIDE_WHOLE))
 		return 1;
-	if (p->len != p->l4 - ETH_HLEN + p->tcp_len)
+	if (p->kind != PKT_TCP || p->is_fragment)
+		return 1;
+	if (pkt_payload(p))
 		return 0;
 	sum = csum_fold32((__u64)csum_sum_addr(&p->src.addr) + csum_sum_addr(&p->dst.addr) +
 			  bpf_htons(IPPROTO_TCP) + bpf_htons(p->tcp_len));
-	if (!hook_csum_is_right(p->ctx, p->l4, p->tcp_len, sum))
+	p->is_whole = hook_csum_is_right(p->ctx, p->l4, p->tcp_len, sum);
+	return p->is_whole;
+}
+
+/* Is the frame to the interface's own address? A port that sees other hosts' frames must
+ * not answer in their place. */
+static __always_inline int hook_is_to_us(struct pkt *p)
+{
+	__u32 slot = hook_ifindex(p) % MXLB_IFINDEX_SLOTS;
+	const struct mxlb_port *port = bpf_map_lookup_elem(&ports, &slot);
+	const __u16 *frame = hook_data(p);
+	const __u16 *mac;
+
+	if (!port || port->ifindex != hook_ifindex(p) || (void *)(frame + 3) > hook_end(p))
 		return 0;
-	p->whole = flag;
-	return 1;
+	mac = (const __u16 *)port->mac;
+	return frame[0] == mac[0] && frame[1] == mac[1] && frame[2] == mac[2];
 }
 
 /* Adds differences to the TCP checksum at `offset`: of the pseudo header, and of
@@ -124,10 +195,14 @@ static __always_inline long hook_l4_csum(struct pkt *p, __u32 offset, __u32 pseu
 	return 0;
 }
 
-/* Can this hook send to the hop that route found? */
+/* Can this hook send to the hop that route found? A cached hop knows. */
 static __always_inline int hook_can_forward(struct pkt *p)
 {
-	return p->has_neighbour && bpf_map_lookup_elem(&devices, &p->hop.ifindex) != NULL;
+	if (!p->has_neighbour)
+		return 0;
+	if (!p->hop.by_xdp && bpf_map_lookup_elem(&devices, &p->hop.ifindex))
+		p->hop.by_xdp = 1;
+	return p->hop.by_xdp;
 }
 
 static __always_inline int hook_forward(struct pkt *p)
@@ -135,6 +210,11 @@ static __always_inline int hook_forward(struct pkt *p)
 	if (bpf_redirect_map(&devices, p->hop.ifindex, 0) != XDP_REDIRECT)
 		return -MXLB_REASON_REDIRECT_FAILED;
 	return VERDICT_REDIRECT;
+}
+
+static __always_inline int hook_can_answer(const struct pkt *p)
+{
+	return 1;
 }
 
 /* Can it go back out of the interface it came in by? What can't take redirected

@@ -17,8 +17,28 @@
 
 const volatile struct mxlb_knobs knobs = MXLB_KNOBS_DEFAULT;
 
-/* The only test that a packet is ours. Daemon writes; full: the daemon's config
- * check has refused it before. */
+/* What most packets ask: is one of its ends a VIP, or a backend? A copy of `vips` and
+ * `origins`. Daemon writes. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MXLB_DOORS);
+	__type(key, __u32);
+	__type(value, struct mxlb_door);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} doors SEC(".maps");
+
+/* Which doors there are, a bit each: two kilobytes that stay in the processor's nearest
+ * cache, while clients' addresses fall all over `doors`. Daemon writes. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MXLB_DOORS / 64);
+	__type(key, __u32);
+	__type(value, __u64);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} door_bits SEC(".maps");
+
+/* The only test that a packet is ours, where `doors` is crowded. Daemon writes; full: the daemon's
+ * config check has refused it before. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, MXLB_MAX_VIPS);
@@ -109,6 +129,36 @@ struct {
 	__type(value, struct mxlb_flow);
 } scratch SEC(".maps");
 
+/* The next hop to each backend, for new connections. Per CPU: never read half written. */
+struct backend_hop {
+	struct mxlb_hop hop;
+	__u32 from; /* ifindex that the packet came in by: rules may ask for it */
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, MXLB_MAX_BACKENDS *MXLB_FAMILIES);
+	__type(key, __u32);
+	__type(value, struct backend_hop);
+} backend_hops SEC(".maps");
+
+/* Where headers are put together: the stack has no room. Orders for the global functions
+ * that do it stand here as well. */
+struct answer_room {
+	struct mxlb_addr src, dst;
+	__u32 is_v6;
+	__u32 l3, l4; /* offsets in the packet that it is about */
+	__u32 type;
+	__u32 mtu;	    /* 0: time exceeded */
+	__u32 second, used; /* how many this processor has sent lately */
+	__u8 quote[256];
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct answer_room);
+} answer_rooms SEC(".maps");
+
 /* Live flows per backend: atomic, not per CPU, since limits need the true sum. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -145,6 +195,55 @@ struct {
 	__type(key, __u32);
 	__type(value, __u32);
 } devices SEC(".maps");
+
+/* Own MAC address of each attached interface, for XDP. Daemon writes. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MXLB_IFINDEX_SLOTS);
+	__type(key, __u32);
+	__type(value, struct mxlb_port);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} ports SEC(".maps");
+
+/* Tags that a VLAN device takes. Only tagged frames ask. Daemon writes; full: the tags left
+ * out are looked through, like those of no device. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MXLB_MAX_VLANS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct mxlb_vlan);
+	__type(value, __u32);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} vlans SEC(".maps");
+
+/* What a first fragment has told of those that follow. The data path inserts; LRU, since
+ * mail sends no fragments: those of a flood push each other out. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct mxlb_fragment_key);
+	__type(value, struct mxlb_fragment);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} fragments SEC(".maps");
+
+/* Probes on the forwarded path. The TC program inserts as they leave; LRU: one that is
+ * pushed out fails, and there are fewer probes at a time than places. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct mxlb_flow_key);
+	__type(value, struct mxlb_endpoint);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} probe_flows SEC(".maps");
+
+/* The sweeper's own count of live flows per backend. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MXLB_MAX_BACKENDS);
+	__type(key, __u32);
+	__type(value, struct mxlb_recount);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} recounts SEC(".maps");
 
 /* Names of ids, for a daemon that adopts. No packet reads it. */
 struct {

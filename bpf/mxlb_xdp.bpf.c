@@ -3,7 +3,7 @@
 #include "hook_xdp.h"
 #include "pipeline.h"
 
-SEC("xdp")
+SEC("xdp.frags")
 int mxlb_xdp_in(HOOK_CTX *ctx)
 {
 	return mxlb_run(ctx);

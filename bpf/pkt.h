@@ -28,46 +28,101 @@ enum verdict {
 #define TCP_RST 0x04
 #define TCP_ACK 0x10
 
+enum pkt_kind {
+	PKT_TCP,   /* whole, or the first fragment */
+	PKT_LATER, /* a later fragment: no ports of its own */
+	PKT_ICMP,  /* an error about a segment: src, dst are that segment's, turned round */
+};
+
+/* Doors that the first glance has found: slot + 1. */
+struct pkt_glance {
+	__u16 dst, src;
+	__u8 is_plain; /* it could look: TCP without tags, options, fragments */
+	__u8 zero;
+};
+
+/* Pointers stand first, since pkt_forget_* may not touch them; then what is zero from the
+ * start; last what stations write before anybody reads it. */
 struct pkt {
 	HOOK_CTX *ctx;
+	const struct mxlb_origin *origin; /* vip: of a reply that NAT changes, else NULL */
+	struct mxlb_flow *flow;		  /* flow: NULL: none, and then see is_opening */
+	struct mxlb_hop *cache;		  /* flow: where the hop may be kept */
+
 	__u64 now;
+	__u32 tick; /* now, in the table's unit */
+
+	struct pkt_glance glance;
 
 	/* parse */
-	struct mxlb_endpoint src, dst;
 	__u32 family; /* enum mxlb_family */
-	__u32 l4;     /* offset of the TCP header */
+	__u32 l3;     /* offset of the IP header */
+	__u32 l4;     /* of the TCP header; of an error, the quoted one */
+	__u32 icmp;   /* of the ICMP header */
 	__u32 len;    /* IP length of this packet, or of all its segments with GRO */
 	__u32 seq, ack;
+	__u32 frag_id;
+	__u16 frag_end; /* first fragment: where it ends; later: where it begins */
+	__u8 kind;	/* enum pkt_kind */
+	__u8 is_fragment;
 	__u8 tcp_flags;
 	__u8 tcp_len; /* of the TCP header */
 	__u8 fault;   /* an mxlb_reason: what to drop it with, should it be ours */
 
 	/* vip */
 	__u8 direction; /* enum mxlb_direction */
-	__u8 is_leaving;
-	__u16 vip;
 	__u32 service;
-	const struct mxlb_origin *origin; /* for a packet to the client */
+	__u16 vip;
+	__u8 is_leaving;
 
 	/* flow */
-	struct mxlb_flow_key key;
-	struct mxlb_flow *flow; /* NULL: none, and then: */
-	__u8 is_opening;	/* to be chosen and, if `remember`, inserted */
+	__u8 is_opening; /* to be chosen and, if `remember`, inserted */
 	__u8 remember;
-	__u16 whole; /* MXLB_FLOW_WHOLE_* that this packet has shown */
-
-	/* choose, or from the flow */
-	__u32 backend;
+	__u8 is_denied; /* no room to remember it */
+	__u8 is_whole;	/* its checksum has been seen to be right */
 
 	/* route */
-	struct mxlb_hop hop;
-	struct mxlb_hop *cache; /* where the hop came from, or may be kept */
-	__u8 has_neighbour;
-	__u8 gateway_family;	  /* AF_*: an IPv4 route may go through an IPv6 gateway */
-	struct mxlb_addr gateway; /* without a neighbour: whom to resolve */
+	__u8 forward; /* enum mxlb_forward; of replies, MXLB_NAT or not */
 
-	struct mxlb_endpoint to; /* what rewrite puts in the place of pkt_from */
+	__u32 backend; /* choose, or from the flow */
+
+	/* route */
+	__u8 via_family; /* enum mxlb_family: of what leaves */
+	__u8 has_neighbour;
+	__u8 gateway_family; /* AF_*: an IPv4 route may go through an IPv6 gateway */
+
+	struct mxlb_endpoint src, dst; /* parse */
+	struct mxlb_addr gateway;      /* route: whom to resolve, without a neighbour */
+
+	struct mxlb_flow_key key; /* flow */
+	struct mxlb_hop hop;	  /* route: the next hop */
+	struct mxlb_endpoint to;  /* route: what rewrite puts in the place of pkt_from */
 };
+
+/* What is zero from the start, and known to the verifier after parse. */
+#define PKT_HEAD __builtin_offsetof(struct pkt, key)
+#define PKT_SKIP __builtin_offsetof(struct pkt, now)
+
+/* A border for the verifier: it forgets what it knows of the scalars, and so looks at the
+ * stations behind it once, instead of once for each way that leads there. */
+struct pkt_parsed {
+	__u8 bytes[PKT_HEAD - PKT_SKIP];
+};
+struct pkt_decided {
+	__u8 bytes[sizeof(struct pkt) - PKT_SKIP];
+};
+
+__noinline int pkt_forget_parsed(struct pkt_parsed *p)
+{
+	asm volatile("" : "+r"(p) : : "memory");
+	return p ? 0 : 1;
+}
+
+__noinline int pkt_forget_decided(struct pkt_decided *p)
+{
+	asm volatile("" : "+r"(p) : : "memory");
+	return p ? 0 : 1;
+}
 
 /* The endpoint that NAT changes: the VIP on the way in, the backend on the way out. */
 static __always_inline const struct mxlb_endpoint *pkt_from(const struct pkt *p)
@@ -77,7 +132,23 @@ static __always_inline const struct mxlb_endpoint *pkt_from(const struct pkt *p)
 
 static __always_inline int pkt_is_syn(const struct pkt *p)
 {
-	return (p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+	return p->kind == PKT_TCP && (p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+}
+
+/* Bytes of payload; of a packet glued by GRO, of all its segments. */
+static __always_inline __u32 pkt_payload(const struct pkt *p)
+{
+	return p->len - (p->l4 - p->l3) - p->tcp_len;
+}
+
+static __always_inline int pkt_is_mapped(const struct mxlb_addr *addr)
+{
+	return !addr->w[0] && !addr->w[1] && addr->w[2] == bpf_htonl(0xffff);
+}
+
+static __always_inline int pkt_same_addr(const struct mxlb_addr *a, const struct mxlb_addr *b)
+{
+	return a->w[3] == b->w[3] && a->w[2] == b->w[2] && a->w[1] == b->w[1] && a->w[0] == b->w[0];
 }
 
 #endif

@@ -15,8 +15,8 @@
 
 #include "count.h"
 #include "csum.h"
-#include "parse.h"
 #include "pkt.h"
+#include "rewrite.h"
 
 #define TCP_HLEN     20
 #define TCP_HLEN_MAX 60
@@ -61,60 +61,62 @@ static __always_inline void refuse_ip(const struct pkt *p, void *l3)
 		struct ipv6hdr *ip = l3;
 
 		refuse_swap((__u8 *)&ip->saddr, (__u8 *)&ip->daddr, 16);
-		ip->payload_len = bpf_htons(p->l4 + TCP_HLEN - ETH_HLEN - sizeof(*ip));
+		ip->payload_len = bpf_htons(p->l4 + TCP_HLEN - p->l3 - sizeof(*ip));
 		ip->hop_limit = 64;
 	}
 }
 
 static __always_inline int refuse_write(struct pkt *p, const struct tcphdr *rst)
 {
-	void *data = hook_data(p), *end = hook_end(p);
-	struct tcphdr *tcp = data + (p->l4 & PARSE_L4_MAX);
+	void *data = hook_data(p), *end = hook_end(p), *l3 = data + (p->l3 & REWRITE_L3_MASK);
+	struct tcphdr *tcp = data + (p->l4 & REWRITE_L4_MASK);
 	struct ethhdr *eth = data;
 
-	if (data + ETH_HLEN + sizeof(struct ipv6hdr) > end || (void *)(tcp + 1) > end)
+	if ((void *)(eth + 1) > end || l3 + sizeof(struct ipv6hdr) > end || (void *)(tcp + 1) > end)
 		return -MXLB_REASON_REWRITE_FAILED;
 	refuse_swap(eth->h_dest, eth->h_source, ETH_ALEN);
-	refuse_ip(p, data + ETH_HLEN);
+	refuse_ip(p, l3);
 	*tcp = *rst;
 	return 0;
 }
 
 /* The old header is read whole, since its options leave the sum with it. The
  * addresses change places, which no sum notices; of the pseudo header the length
- * changes. */
-static __always_inline int refuse_with_rst(struct pkt *p)
+ * changes. A global function, for a stack of its own. -1: the kernel has refused. */
+__noinline int refuse_with_rst(HOOK_CTX *ctx, __u32 l3, __u32 l4, __u32 len, __u32 family)
 {
+	struct pkt p = {.ctx = ctx, .family = family, .l3 = l3, .l4 = l4};
+	__u32 pseudo = csum_diff16(bpf_htons(len), bpf_htons(TCP_HLEN));
 	__u8 old[TCP_HLEN_MAX] = {};
 	struct tcphdr rst = {};
-	__u32 len = p->tcp_len, l4 = p->l4;
-	__u32 pseudo = csum_diff16(bpf_htons(len), bpf_htons(TCP_HLEN));
 	__s64 segment;
 
-	if (len < TCP_HLEN || len > TCP_HLEN_MAX)
-		return -MXLB_REASON_BAD_LENGTH;
-	if (hook_load(p, l4, old, len))
-		return -MXLB_REASON_REWRITE_FAILED;
+	if (len < TCP_HLEN || len > TCP_HLEN_MAX || hook_load(&p, l4 & REWRITE_L4_MASK, old, len))
+		return -1;
 	refuse_header((const struct tcphdr *)old, &rst);
 	segment = bpf_csum_diff((__be32 *)old, len, (__be32 *)&rst, TCP_HLEN, 0);
-	if (segment < 0 || refuse_write(p, &rst) || hook_l4_csum(p, l4 + 16, pseudo, segment) ||
-	    hook_resize(p, l4 + TCP_HLEN))
-		return -MXLB_REASON_REWRITE_FAILED;
-	return hook_bounce(p);
+	if (segment < 0 || refuse_write(&p, &rst) ||
+	    hook_l4_csum(&p, (l4 & REWRITE_L4_MASK) + 16, pseudo, segment) ||
+	    hook_resize(&p, (l4 & REWRITE_L4_MASK) + TCP_HLEN))
+		return -1;
+	return 0;
 }
 
-static __always_inline int refuse(struct pkt *p)
+/* `why`: minus the reason, should it be dropped. */
+static __always_inline int refuse(struct pkt *p, int why)
 {
 	const struct mxlb_service *service = bpf_map_lookup_elem(&services, &p->service);
-	int is_bare_syn = pkt_is_syn(p) && p->len == p->l4 - ETH_HLEN + p->tcp_len;
+	int is_bare_syn = pkt_is_syn(p) && !pkt_payload(p) && !p->is_fragment;
 
 	if (!hook_can_bounce(p))
 		return VERDICT_PASS;
 	if (pkt_is_syn(p))
 		count_refused(p);
 	if (!service || service->unavailable != MXLB_RESET || !is_bare_syn)
-		return -MXLB_REASON_NO_BACKEND;
-	return refuse_with_rst(p);
+		return why;
+	if (refuse_with_rst(p->ctx, p->l3, p->l4, p->tcp_len, p->family))
+		return -MXLB_REASON_REWRITE_FAILED;
+	return hook_bounce(p);
 }
 
 #endif

@@ -64,9 +64,23 @@ asan: ## build with address and undefined-behaviour sanitizers, run the unit tes
 
 # ---- bpf: packets through the loaded programs -------------------------------
 
-BPF_TEST_SRC := $(filter-out %.bpf.c,$(wildcard tests/bpf/*.c))
+BPF_TEST_SRC := $(filter-out %.bpf.c tests/bpf/fuzz%.c tests/bpf/verifier.c,$(wildcard tests/bpf/*.c))
 BPF_TEST_OBJ := $(sort $(BPF_TEST_SRC:%.c=$(B)/%.o) \
   $(patsubst %.c,$(B)/user/%.o,$(if $(BPF_TEST_SRC),$(call uses,$(BPF_TEST_SRC)))))
+
+# The benchmark's own programs.
+FLOOR_SKELS := $(patsubst %.bpf.c,$(B)/%.skel.h,$(wildcard tests/bpf/*.bpf.c))
+
+$(B)/tests/bpf/%.bpf.o: tests/bpf/%.bpf.c
+	$(call say,BPF,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c -o $@ $<
+
+$(B)/tests/bpf/%.skel.h: $(B)/tests/bpf/%.bpf.o
+	$(call say,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name $* > $@.tmp && mv $@.tmp $@
+
+$(BPF_TEST_OBJ): | $(FLOOR_SKELS)
 
 $(B)/tests/bpf/run: $(BPF_TEST_OBJ)
 	$(call say,LD,$@)
@@ -76,6 +90,9 @@ $(B)/tests/bpf/run: $(BPF_TEST_OBJ)
 check-bpf: need-root $(B)/tests/bpf/run ## rows of packets through both hooks (root)
 	$(Q)$(B)/tests/bpf/run
 	$(Q)$(B)/tests/bpf/run large
+
+bench-packets: need-root $(B)/tests/bpf/run ## what a packet costs, against floors of our own (root)
+	$(Q)$(B)/tests/bpf/run bench --json $(B)/bench-packets.json
 
 # ---- e2e, other kernels -----------------------------------------------------
 
@@ -155,4 +172,6 @@ install: all ## install below DESTDIR and PREFIX
 
 # Else make deletes the skeletons, which it takes for intermediate files.
 .SECONDARY:
-.PHONY: need-root check check-unit check-bpf check-e2e check-vm check-fuzz valgrind asan lint deps demo install
+.PHONY: need-root check check-unit check-bpf bench-packets check-e2e check-vm check-fuzz valgrind asan lint deps demo install
+
+include tests/bpf/bpf.mk

@@ -15,6 +15,7 @@
 #include "clock.h"
 #include "conf.h"
 #include "conf_diff.h"
+#include "conn.h"
 #include "ctl_server.h"
 #include "daemon.h"
 #include "dataplane.h"
@@ -73,6 +74,55 @@ int apply_commit(struct daemon *daemon)
 	dp_state_free(&apply->current);
 	dpmaps_read(daemon->maps, &apply->current);
 	return err;
+}
+
+/* Tunnels need our own address on the way to each backend, for the outer header. */
+static bool backend_sources(struct model_backend *backend)
+{
+	const struct conf_service *conf = backend->service->conf;
+	bool has_changed = false;
+
+	for (int family = 0; family < MXLB_FAMILIES; family++) {
+		const struct mxlb_addr *to = model_leg_addr(backend, family);
+		struct mxlb_addr from = {0}, source = {0};
+
+		if (!backend->leg[family].exists)
+			continue;
+		if (conf)
+			from = conf->probe->source[addr_family(to)];
+		(void)conn_source(to, &from, &source); /* no way there: stays zero */
+		has_changed |= model_leg_source(backend, family, &source, clock_now_ms());
+	}
+	return has_changed;
+}
+
+static bool model_sources(const struct model *model)
+{
+	bool has_changed = false;
+
+	for (size_t i = 0; i < model->n_services; i++)
+		for (size_t j = 0; j < model->services[i]->n_backends; j++)
+			if (model->services[i]->backends[j]->forward == MXLB_TUNNEL)
+				has_changed |= backend_sources(model->services[i]->backends[j]);
+	return has_changed;
+}
+
+void apply_network_changed(struct daemon *daemon)
+{
+	if (model_sources(daemon->model))
+		(void)apply_commit(daemon);
+}
+
+/* Egress filters, while some probe has to travel the forwarded path. */
+static int probe_path(struct daemon *daemon, char *why, size_t why_len)
+{
+	const struct conf *conf = daemon->model->conf;
+	bool wanted = false;
+
+	for (size_t i = 0; i < conf->n_services; i++)
+		wanted |= conf->services[i].forward != MXLB_NAT &&
+			  conf->services[i].probe->type != CONF_PROBE_NONE;
+	return dataplane_probe_path(daemon->plane, wanted, why, why_len);
 }
 
 static void save_state(struct daemon *daemon)
@@ -164,11 +214,14 @@ int apply_start(struct daemon *daemon, struct conf *conf, char *why, size_t why_
 	save_state(daemon);
 	daemon->config_loaded = time(NULL);
 	daemon->config_ok = true;
+	(void)model_sources(daemon->model);
 	err = apply_commit(daemon);
-	if (err)
+	if (err) {
 		(void)snprintf(why, why_len, "data path: maps can't be written: %s",
 			       strerror(-err));
-	return err;
+		return err;
+	}
+	return probe_path(daemon, why, why_len);
 }
 
 static bool conf_has_interface(const struct conf *conf, const char *name)
@@ -223,11 +276,15 @@ static int refuse(struct daemon *daemon, struct conf *conf, char *text, char **w
 static void put_in_force(struct daemon *daemon, struct model *model)
 {
 	struct model *old = daemon->model;
+	char why[512];
 
 	log_setup(model->conf->log_level, model->conf->log_format);
 	daemon->model = model;
 	addresses_add(daemon);
+	if (probe_path(daemon, why, sizeof(why)))
+		log_error("%s", why);
 	interfaces_sync(daemon);
+	(void)model_sources(model);
 	health_sync(daemon->health); /* lets go of the old model's backends */
 	(void)apply_commit(daemon);
 	metrics_sync(daemon->metrics);

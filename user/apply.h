@@ -27,6 +27,9 @@ int apply_reload(struct daemon *daemon, char **why);
 /* Sets the admin state (kept in the state file) and commits. The caller has checked
  * that the last usable backend is not lost. */
 int apply_admin(struct daemon *daemon, struct model_backend *backend, const struct admin *admin);
+/* Routes or our own addresses may have changed: looks again for the way to each tunnel's
+ * backend, and commits what is new. */
+void apply_network_changed(struct daemon *daemon);
 /* Forgets removed backends and leaving VIPs whose last flow has ended. */
 void apply_collect(struct daemon *daemon);
 

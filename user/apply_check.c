@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * See apply_check.h. What the config language knows and this version can't do is an
- * error here, not silence: a service that seems to be in DSR mode and isn't loses mail.
+ * error here, not silence: a service that seems to have a pool from DNS and hasn't loses
+ * mail.
  */
 #include "apply_check.h"
 
@@ -37,16 +38,13 @@ static char *refuse_unfinished(const char *path, const struct conf *conf, char *
 {
 	for (size_t i = 0; i < conf->n_services; i++) {
 		const struct conf_service *service = &conf->services[i];
-		const char *what = NULL;
 		char *line;
 
-		if (service->forward != MXLB_NAT)
-			what = "forward: only nat is there in this version";
-		else if (service->mx || service->a)
-			what = "mx, a: pools from DNS are not there in this version; list backends";
-		if (!what)
+		if (!service->mx && !service->a)
 			continue;
-		line = apply_text("%s: services.%s: %s", path, service->name, what);
+		line = apply_text("%s: services.%s: mx, a: pools from DNS are not there in this "
+				  "version; list backends",
+				  path, service->name);
 		lines = line_add(lines, line);
 		free(line);
 	}

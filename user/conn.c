@@ -188,6 +188,9 @@ static int start_connect(struct conn *c, const struct conn_spec *spec)
 		return -errno;
 	if (!addr_is_zero(&spec->source))
 		err = bind_source(c->fd, &spec->source);
+	if (!err && spec->mark &&
+	    setsockopt(c->fd, SOL_SOCKET, SO_MARK, &spec->mark, sizeof(spec->mark)))
+		err = -errno;
 	if (err)
 		return err;
 	if (connect(c->fd, (struct sockaddr *)&ss, len) == 0 || errno == EINPROGRESS)
@@ -245,16 +248,43 @@ static void endpoint_of(const struct sockaddr_storage *ss, struct mxlb_endpoint 
 	}
 }
 
-int conn_local(const struct conn *c, struct mxlb_endpoint *local)
+static int endpoint_local(int fd, struct mxlb_endpoint *local)
 {
 	struct sockaddr_storage ss;
 	socklen_t len = sizeof(ss);
 
 	memset(&ss, 0, sizeof(ss));
-	if (getsockname(c->fd, (struct sockaddr *)&ss, &len))
+	if (getsockname(fd, (struct sockaddr *)&ss, &len))
 		return -errno;
 	endpoint_of(&ss, local);
 	return 0;
+}
+
+/* Connecting a UDP socket asks the routing table, and no more. */
+int conn_source(const struct mxlb_addr *to, const struct mxlb_addr *from, struct mxlb_addr *source)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = addr_sockaddr(to, htons(9), &ss); /* any port will do */
+	int fd = socket(ss.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int err = fd < 0 ? -errno : 0;
+	struct mxlb_endpoint own;
+
+	if (!err && !addr_is_zero(from))
+		err = bind_source(fd, from);
+	if (!err && connect(fd, (struct sockaddr *)&ss, len))
+		err = -errno;
+	if (!err)
+		err = endpoint_local(fd, &own);
+	if (fd >= 0)
+		close(fd);
+	if (!err)
+		*source = own.addr;
+	return err;
+}
+
+int conn_local(const struct conn *c, struct mxlb_endpoint *local)
+{
+	return endpoint_local(c->fd, local);
 }
 
 void conn_close(struct conn *c)

@@ -9,6 +9,7 @@
 #define CONN_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "mxlb/abi.h"
 
@@ -29,18 +30,22 @@ struct conn_spec {
 	struct mxlb_addr addr;
 	__be16 port;
 	struct mxlb_addr source; /* of the same family; zero: the kernel chooses */
+	uint32_t mark;		 /* of its packets (SO_MARK); 0: none */
 	const struct conn_handler *handler;
 	void *arg;
 };
 
 /* 0, or a negative errno for what is our own fault: no descriptor, no memory, no
- * port, a source address that is not ours. The peer's and the network's faults,
+ * port, a source address that is not ours, no right to a mark. The peer's and the network's faults,
  * even immediate ones, come through closed(). */
 int conn_open(struct event_base *base, const struct conn_spec *spec, struct conn **conn);
 /* Queues bytes to send; 0 or -ENOMEM. */
 int conn_write(struct conn *conn, const void *data, size_t len);
 /* Our own address and port; 0 or a negative errno. */
 int conn_local(const struct conn *conn, struct mxlb_endpoint *local);
+/* Our own address on the way to `to`, of its family; `from` as conn_spec.source. 0, or a
+ * negative errno: no way there. Sends nothing. */
+int conn_source(const struct mxlb_addr *to, const struct mxlb_addr *from, struct mxlb_addr *source);
 /* No more calls. What is queued is still sent, then FIN; the rest of what the
  * peer says is read for a short while, lest the kernel answers it with RST. The
  * connection frees itself on the loop. Takes NULL. */

@@ -11,6 +11,7 @@
 #include "ctl_reply.h"
 #include "ctl_targets.h"
 #include "daemon.h"
+#include "health.h"
 #include "mem.h"
 #include "model.h"
 #include "probe.h"
@@ -20,11 +21,13 @@ struct probing;
 
 /* One address. Names and config are copies, for a reload may come in between. */
 struct part {
+	struct daemon *daemon;
 	struct probing *probing;
 	struct probe *probe; /* NULL: has ended */
 	struct model_service service;
 	struct model_backend backend;
 	enum mxlb_family family;
+	uint32_t vip, mark; /* dsr, tunnel: the way of the probe */
 	struct conf_probe conf;
 	json_t *document;
 };
@@ -42,6 +45,8 @@ static void part_copy(struct part *part, const struct model_backend *backend,
 	const struct conf_probe *conf = backend->service->conf->probe;
 
 	part->family = family;
+	part->vip = model_probe_vip(backend, family);
+	part->mark = model_probe_mark(backend, family);
 	part->service.name = mem_dup(backend->service->name);
 	part->backend = *backend;
 	part->backend.service = &part->service;
@@ -107,18 +112,29 @@ static void probe_ended(const struct probe_result *result, void *arg)
 	probing_free(probing);
 }
 
+static bool probe_connects(const struct mxlb_endpoint *local, void *arg)
+{
+	const struct part *part = arg;
+
+	return health_probe_is_on_way(part->daemon, part->vip, local);
+}
+
 static int part_start(struct part *part, struct daemon *daemon)
 {
 	struct probe_spec spec = {
 		.addr = part->backend.conf.addr[part->family],
 		.port = __builtin_bswap16((__u16)part->backend.conf.port),
+		.mark = part->mark,
 		.conf = &part->conf,
 		.helo = daemon->helo,
+		.on_connect = probe_connects,
 		.on_done = probe_ended,
 		.arg = part,
 	};
-	int err = probe_start(daemon->base, &spec, &part->probe);
+	int err;
 
+	part->daemon = daemon;
+	err = probe_start(daemon->base, &spec, &part->probe);
 	if (!err)
 		part->probing->n_running++;
 	return err;
@@ -127,7 +143,7 @@ static int part_start(struct part *part, struct daemon *daemon)
 static void parts_add(struct probing *probing, const struct model_backend *backend)
 {
 	for (int family = 0; family < MXLB_FAMILIES; family++)
-		if (backend->leg[family].exists) {
+		if (backend->conf.has_addr[family]) {
 			probing->parts = mem_append(probing->parts, &probing->n_parts,
 						    sizeof(*probing->parts));
 			part_copy(&probing->parts[probing->n_parts - 1], backend, family);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Loads the three objects over pinned maps and keeps the list of interfaces. A restart
- * finds the pins and goes on with them; a table of another size is copied.
+ * Loads the three objects over pinned maps. A restart finds the pins and goes on with
+ * them; a table of another size is copied. Maps of another ABI stay with their programs
+ * until these are replaced on every interface, and then go.
  */
 #include "dataplane_priv.h"
 
@@ -18,13 +19,11 @@
 #include <bpf/libbpf.h>
 
 #include "dpmaps.h"
-#include "ethtool.h"
 #include "mem.h"
 #include "mxlb/knobs.h"
 #include "mxlb_sweep.skel.h"
 #include "mxlb_tc.skel.h"
 #include "mxlb_xdp.skel.h"
-#include "xdp_features.h"
 
 static int libbpf_say(enum libbpf_print_level level, const char *fmt, va_list args)
 {
@@ -85,6 +84,8 @@ static int maps_open(struct dataplane *plane)
 {
 #define FD(map) .map = bpf_map__fd(plane->xdp->maps.map)
 	const struct dpmaps_fds fds = {
+		FD(doors),
+		FD(door_bits),
 		FD(vips),
 		FD(vip_endpoints),
 		FD(services),
@@ -97,6 +98,8 @@ static int maps_open(struct dataplane *plane)
 		FD(tallies),
 		FD(settings),
 		FD(devices),
+		FD(ports),
+		FD(vlans),
 		FD(names),
 		FD(service_counts),
 		FD(backend_counts),
@@ -104,7 +107,11 @@ static int maps_open(struct dataplane *plane)
 		FD(interface_counts),
 		FD(probe_counts),
 		FD(events),
-		.sweep = bpf_program__fd(plane->sweep->progs.mxlb_sweep),
+		FD(probe_flows),
+		.sweep_begin = bpf_program__fd(plane->sweep->progs.mxlb_sweep_begin),
+		.sweep_slice = bpf_program__fd(plane->sweep->progs.mxlb_sweep_slice),
+		.sweep_judge = bpf_program__fd(plane->sweep->progs.mxlb_sweep_judge),
+		.sweep_keys = bpf_map__fd(plane->sweep->maps.sweep_keys),
 	};
 #undef FD
 
@@ -144,21 +151,24 @@ int dataplane_load(const struct conf *conf, struct dataplane **out, bool *is_ado
 	struct dataplane *plane = plane_new(conf);
 	char dir[PATH_MAX];
 	unsigned lost;
+	bool is_first = false;
 	int err = pins_open(plane->pin_dir, &plane->lock_fd, why, why_len);
 
 	if (err)
 		goto out;
 	(void)libbpf_set_print(libbpf_say);
+	plane->is_replacing = pins_have_other_abi(plane->pin_dir);
 	maps_dir(plane, dir, sizeof(dir));
 	err = mkdir(dir, 0700) && errno != EEXIST ? -errno : 0;
 	if (!err)
 		err = flows_set_aside(plane, conf->flows.max, is_adopted);
+	is_first = !err && !*is_adopted && !plane->is_replacing;
 	if (!err)
 		err = objects_load(plane, conf, dir);
 	if (!err)
 		err = maps_open(plane);
 	if (!err)
-		err = dpmaps_set_half_open_max(plane->maps, conf->flows.half_open);
+		err = dpmaps_set_limits(plane->maps, conf->flows.half_open, conf->flows.max);
 	if (!err && plane->old_flows_fd >= 0)
 		err = dpmaps_flows_copy(plane->old_flows_fd, plane->maps, &lost);
 	if (err) {
@@ -169,181 +179,33 @@ int dataplane_load(const struct conf *conf, struct dataplane **out, bool *is_ado
 	return 0;
 out:
 	dataplane_close(plane);
+	if (is_first) /* leaves nothing behind; that failing, the first message says more */
+		(void)dataplane_purge(conf->pin_dir, dir, sizeof(dir));
 	return err;
 }
 
-void dataplane_settle(struct dataplane *plane)
+bool dataplane_is_replacing(const struct dataplane *plane)
+{
+	return plane->is_replacing;
+}
+
+/* Flows that the old programs made between load and attach. */
+static void flows_settle(struct dataplane *plane)
 {
 	unsigned lost;
 
 	if (plane->old_flows_fd < 0)
 		return;
-	/* Flows that the old programs made between load and attach. */
 	(void)dpmaps_flows_copy(plane->old_flows_fd, plane->maps, &lost);
 	close(plane->old_flows_fd);
 	plane->old_flows_fd = -1;
 }
 
-static struct dataplane_interface *interface_at(struct dataplane *plane, const char *name)
+int dataplane_settle(struct dataplane *plane)
 {
-	for (size_t i = 0; i < plane->n_interfaces; i++)
-		if (!strcmp(plane->interfaces[i].name, name))
-			return &plane->interfaces[i];
-	return NULL;
-}
-
-static struct dataplane_interface *interface_add(struct dataplane *plane,
-						 const struct conf_interface *wanted)
-{
-	struct dataplane_interface *interface = interface_at(plane, wanted->name);
-
-	if (!interface) {
-		plane->interfaces = mem_append(plane->interfaces, &plane->n_interfaces,
-					       sizeof(*plane->interfaces));
-		interface = &plane->interfaces[plane->n_interfaces - 1];
-		snprintf(interface->name, sizeof(interface->name), "%s", wanted->name);
-	}
-	interface->wanted = wanted->datapath;
-	interface->note[0] = '\0';
-	return interface;
-}
-
-/* May XDP redirect to this interface? Where the kernel can't tell, a veth under `auto`
- * is not trusted, since one without NAPI at its peer loses every frame. */
-static bool takes_redirect(const struct dataplane_interface *interface)
-{
-	enum xdp_redirect answer = xdp_takes_redirect(interface->ifindex);
-
-	if (interface->datapath == CONF_DATAPATH_XDP_GENERIC)
-		return true; /* generic XDP sends through the stack */
-	if (answer == XDP_REDIRECT_UNKNOWN)
-		return interface->wanted == CONF_DATAPATH_XDP || !ethtool_is_veth(interface->name);
-	return answer == XDP_REDIRECT_YES;
-}
-
-static int device_sync(struct dataplane *plane, struct dataplane_interface *interface,
-		       enum conf_datapath mode)
-{
-	static const char note[] = "TC sends to it: the driver takes no frames from XDP (a veth: "
-				   "turn GRO on at its peer)";
-	bool is_xdp = interface->datapath == mode, takes = is_xdp && takes_redirect(interface);
-
-	if (is_xdp && !takes)
-		snprintf(interface->note, sizeof(interface->note), "%s", note);
-	else if (!strcmp(interface->note, note))
-		interface->note[0] = '\0';
-	return takes ? dpmaps_device_add(plane->maps, interface->ifindex)
-		     : dpmaps_device_del(plane->maps, interface->ifindex);
-}
-
-/* XDP may redirect among interfaces of one mode: a driver need not take frames from
- * native XDP when it runs generic XDP itself. */
-int dataplane_devices_sync(struct dataplane *plane)
-{
-	enum conf_datapath mode = CONF_DATAPATH_XDP_GENERIC;
-	int err = 0;
-
-	for (size_t i = 0; i < plane->n_interfaces; i++)
-		if (plane->interfaces[i].datapath == CONF_DATAPATH_XDP)
-			mode = CONF_DATAPATH_XDP;
-	for (size_t i = 0; i < plane->n_interfaces && !err; i++)
-		if (plane->interfaces[i].ifindex)
-			err = device_sync(plane, &plane->interfaces[i], mode);
-	return err;
-}
-
-/* Native or generic XDP as wanted; under `auto` a refusal leaves TC alone, with a note. */
-static int interface_xdp(struct dataplane *plane, struct dataplane_interface *interface, char *why,
-			 size_t why_len)
-{
-	bool is_generic = interface->wanted == CONF_DATAPATH_XDP_GENERIC;
-	bool is_auto = interface->wanted == CONF_DATAPATH_AUTO;
-	int err = -EBUSY;
-	const char *fault = "another XDP program is attached";
-
-	if (!hook_xdp_is_foreign(plane, interface->ifindex)) {
-		err = hook_xdp_attach(plane, interface->ifindex, is_generic);
-		fault = err ? strerror(-err) : "";
-	}
-	if (!err) {
-		interface->datapath = is_generic ? CONF_DATAPATH_XDP_GENERIC : CONF_DATAPATH_XDP;
-		return 0;
-	}
-	if (is_auto) {
-		snprintf(interface->note, sizeof(interface->note), "no native XDP: %s", fault);
-		return 0;
-	}
-	snprintf(why, why_len,
-		 "interface %s: datapath %s: %s; %s, or set datapath: auto or tc for it",
-		 interface->name, is_generic ? "xdp-generic" : "xdp", fault,
-		 err == -EBUSY ? "detach that program (ip link set dev ... xdp off)"
-			       : "use a driver with native XDP");
-	return err;
-}
-
-int dataplane_attach(struct dataplane *plane, const struct conf_interface *wanted, char *why,
-		     size_t why_len)
-{
-	struct dataplane_interface *interface = interface_add(plane, wanted);
-	int err;
-
-	interface->ifindex = if_nametoindex(wanted->name);
-	if (!interface->ifindex) {
-		snprintf(why, why_len, "interface %s: no such interface", wanted->name);
-		return -ENODEV;
-	}
-	err = hook_tc_attach(plane, interface->ifindex);
-	if (err) {
-		snprintf(why, why_len,
-			 "interface %s: TC filter: %s; is the clsact qdisc available?",
-			 wanted->name, strerror(-err));
-		return err;
-	}
-	interface->datapath = CONF_DATAPATH_TC;
-	if (interface->wanted == CONF_DATAPATH_TC)
-		hook_xdp_detach(plane->pin_dir, interface->ifindex);
-	else
-		err = interface_xdp(plane, interface, why, why_len);
-	if (!err)
-		err = dataplane_devices_sync(plane);
-	return err;
-}
-
-int dataplane_detach(struct dataplane *plane, const char *name)
-{
-	struct dataplane_interface *interface = interface_at(plane, name);
-	size_t at;
-
-	if (!interface)
-		return -ENOENT;
-	if (interface->ifindex) {
-		(void)dpmaps_device_del(plane->maps, interface->ifindex);
-		hook_xdp_detach(plane->pin_dir, interface->ifindex);
-		hook_tc_detach(plane->pin_dir, interface->ifindex);
-	}
-	at = interface - plane->interfaces;
-	plane->n_interfaces--;
-	memmove(interface, interface + 1, (plane->n_interfaces - at) * sizeof(*interface));
-	return dataplane_devices_sync(plane);
-}
-
-void dataplane_interface_gone(struct dataplane *plane, const char *name)
-{
-	struct dataplane_interface *interface = interface_at(plane, name);
-
-	if (!interface || !interface->ifindex)
-		return;
-	/* The kernel has dropped link and filter; the pins would name a dead index. */
-	hook_xdp_detach(plane->pin_dir, interface->ifindex);
-	hook_tc_detach(plane->pin_dir, interface->ifindex);
-	interface->ifindex = 0;
-	snprintf(interface->note, sizeof(interface->note), "interface is not there");
-}
-
-const struct dataplane_interface *dataplane_interfaces(const struct dataplane *plane, size_t *n)
-{
-	*n = plane->n_interfaces;
-	return plane->interfaces;
+	flows_settle(plane);
+	interfaces_drop_unlisted(plane);
+	return pins_remove_other_abis(plane->pin_dir);
 }
 
 struct dpmaps *dataplane_maps(struct dataplane *plane)
@@ -377,10 +239,8 @@ int dataplane_purge(const char *pin_dir, char *why, size_t why_len)
 	if (err)
 		return err;
 	names = if_nameindex();
-	for (size_t i = 0; names && names[i].if_index; i++) {
-		hook_xdp_detach(pin_dir, names[i].if_index);
-		hook_tc_detach(pin_dir, names[i].if_index);
-	}
+	for (size_t i = 0; names && names[i].if_index; i++)
+		interface_clear(pin_dir, names[i].if_index);
 	if_freenameindex(names);
 	close(lock_fd);
 	err = pins_remove_all(pin_dir);

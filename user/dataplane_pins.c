@@ -3,6 +3,7 @@
  * The bpffs and what mxlb keeps in it:
  *   PIN_DIR/abi-N/MAP          maps of that ABI
  *   PIN_DIR/xdp-IFINDEX        link of native XDP (xdpgeneric-IFINDEX: of generic)
+ *   PIN_DIR/tc-IFINDEX/        our TC filter is there
  *   PIN_DIR/qdisc-IFINDEX/     we made the clsact qdisc there: it goes with a purge
  * Names carry the ifindex, since a bpffs allows no dot, which interface names may have.
  * A bpffs that mxlbd mounts has the source "mxlb", by which a purge knows it.
@@ -106,14 +107,6 @@ int pins_open(const char *pin_dir, int *lock_fd, char *why, size_t why_len)
 	return 0;
 }
 
-int pins_mkdir(const char *pin_dir, const char *name)
-{
-	char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), "%s/%s", pin_dir, name);
-	return mkdir(path, 0700) && errno != EEXIST ? -errno : 0;
-}
-
 void pins_path(const struct dataplane *plane, char *path, size_t len, const char *kind,
 	       unsigned ifindex)
 {
@@ -152,6 +145,99 @@ int pins_remove_all(const char *pin_dir)
 	if (!err && rmdir(pin_dir) && errno != ENOENT && errno != EBUSY)
 		err = -errno;
 	return err;
+}
+
+static bool is_other_abi(const char *name)
+{
+	char ours[16];
+
+	(void)snprintf(ours, sizeof(ours), "abi-%d", MXLB_ABI);
+	return !strncmp(name, "abi-", 4) && strcmp(name, ours) != 0;
+}
+
+bool pins_have_other_abi(const char *pin_dir)
+{
+	DIR *handle = opendir(pin_dir);
+	struct dirent *entry;
+	bool found = false;
+
+	while (handle && !found && (entry = readdir(handle)))
+		found = is_other_abi(entry->d_name);
+	if (handle)
+		closedir(handle);
+	return found;
+}
+
+int pins_remove_other_abis(const char *pin_dir)
+{
+	DIR *handle = opendir(pin_dir);
+	struct dirent *entry;
+	int err = 0;
+
+	if (!handle)
+		return -errno;
+	while (!err && (entry = readdir(handle))) {
+		char path[PATH_MAX];
+
+		if (!is_other_abi(entry->d_name))
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", pin_dir, entry->d_name);
+		err = remove_below(path, 1);
+		if (!err && rmdir(path))
+			err = -errno;
+	}
+	closedir(handle);
+	return err;
+}
+
+void pins_mark(const char *pin_dir, unsigned ifindex)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/tc-%u", pin_dir, ifindex);
+	(void)mkdir(path, 0700); /* there already, most times */
+}
+
+void pins_unmark(const char *pin_dir, unsigned ifindex)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/tc-%u", pin_dir, ifindex);
+	(void)rmdir(path);
+}
+
+/* The ifindex of an interface's pin or mark, as "xdp-7"; 0: it is another thing. */
+static unsigned pin_ifindex(const char *name)
+{
+	static const char *const kinds[] = {"xdp-", "xdpgeneric-", "tc-", "qdisc-"};
+	unsigned long ifindex = 0;
+	char *end;
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]) && !ifindex; i++) {
+		size_t len = strlen(kinds[i]);
+
+		if (strncmp(name, kinds[i], len) != 0)
+			continue;
+		ifindex = strtoul(name + len, &end, 10);
+		if (*end || ifindex > INT_MAX)
+			ifindex = 0;
+	}
+	return (unsigned)ifindex;
+}
+
+void pins_each_interface(const char *pin_dir, void (*fn)(unsigned ifindex, void *arg), void *arg)
+{
+	DIR *handle = opendir(pin_dir);
+	struct dirent *entry;
+
+	while (handle && (entry = readdir(handle))) {
+		unsigned ifindex = pin_ifindex(entry->d_name);
+
+		if (ifindex)
+			fn(ifindex, arg);
+	}
+	if (handle)
+		closedir(handle);
 }
 
 /* Is the bpffs at `dir` one that mxlbd mounted? Fields as in proc_pid_mountinfo(5). */

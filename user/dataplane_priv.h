@@ -18,18 +18,32 @@ struct dataplane {
 	struct mxlb_tc *tc;
 	struct mxlb_sweep *sweep;
 	struct dpmaps *maps;
-	int old_flows_fd; /* a table of another size, to be copied from; -1: none */
+	bool is_replacing;   /* maps of another ABI are there, and maybe its programs */
+	bool has_probe_path; /* egress filters: some service is dsr or tunnel */
+	int old_flows_fd;    /* a table of another size, to be copied from; -1: none */
 	struct dataplane_interface *interfaces;
 	size_t n_interfaces;
 };
 
 /* pins.c-like part: the bpffs and what stands in it. All return 0 or -errno. */
 int pins_open(const char *pin_dir, int *lock_fd, char *why, size_t why_len);
-int pins_mkdir(const char *pin_dir, const char *name);
 void pins_path(const struct dataplane *plane, char *path, size_t len, const char *kind,
 	       unsigned ifindex);
 int pins_remove_all(const char *pin_dir);
+/* Maps of another mxlbd, which our programs can't use. */
+bool pins_have_other_abi(const char *pin_dir);
+int pins_remove_other_abis(const char *pin_dir);
+/* That a filter of ours is on the interface; the kernel keeps no such note for TC. */
+void pins_mark(const char *pin_dir, unsigned ifindex);
+void pins_unmark(const char *pin_dir, unsigned ifindex);
+/* Calls fn for each interface that something stands here for; fn may remove it. */
+void pins_each_interface(const char *pin_dir, void (*fn)(unsigned ifindex, void *arg), void *arg);
 void pins_unmount(const char *pin_dir);
+
+/* Takes programs, filters and pins off an interface, which need not be there any more. */
+void interface_clear(const char *pin_dir, unsigned ifindex);
+/* The same for all that an earlier daemon was on and this one is not. */
+void interfaces_drop_unlisted(struct dataplane *plane);
 
 /* Hooks. `ifindex` is alive. */
 int hook_tc_attach(struct dataplane *plane, unsigned ifindex);

@@ -6,18 +6,97 @@
 #include "dpmaps_priv.h"
 
 #include <errno.h>
+#include <linux/membarrier.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "dpmaps_doors.h"
 #include "mem.h"
 #include "plan.h"
 
+/* Longer than any packet is under way within a BPF program. */
+#define PACKET_US 10000
+
+static int set(int fd, const void *key, const void *value)
+{
+	return bpf_map_update_elem(fd, key, value, BPF_ANY) ? -errno : 0;
+}
+
+/* ---- life ---- */
+
+static int door_bit_write(struct dpmaps *maps, __u32 slot, bool is_set)
+{
+	__u32 word = slot / 64;
+	__u64 bit = 1ull << slot % 64;
+
+	maps->door_bits[word] = is_set ? maps->door_bits[word] | bit : maps->door_bits[word] & ~bit;
+	return set(maps->fds.door_bits, &word, &maps->door_bits[word]);
+}
+
+/* The bit of a slot stands as long as there is something in it, and a moment longer. */
+static int door_write(__u32 slot, const struct mxlb_door *door, void *arg)
+{
+	struct dpmaps *maps = arg;
+	int err = 0;
+
+	if (door->kind != MXLB_DOOR_NONE)
+		err = door_bit_write(maps, slot, true);
+	if (!err)
+		err = set(maps->fds.doors, &slot, door);
+	if (!err && door->kind == MXLB_DOOR_NONE)
+		err = door_bit_write(maps, slot, false);
+	return err;
+}
+
+/* After a daemon that was killed between the two: bits as the slots have them. */
+static int door_bits_open(struct dpmaps *maps, const struct mxlb_door *now)
+{
+	int err = 0;
+
+	for (__u32 slot = 0; slot < MXLB_DOORS; slot++) {
+		if (now[slot].kind != MXLB_DOOR_NONE)
+			maps->door_bits[slot / 64] |= 1ull << slot % 64;
+	}
+	for (__u32 word = 0; word < MXLB_DOORS / 64 && !err; word++)
+		err = set(maps->fds.door_bits, &word, &maps->door_bits[word]);
+	return err;
+}
+
+/* Programs run within an RCU read section, and this system call waits for all of those.
+ * It is refused where a processor runs without ticks (nohz_full). */
+static void door_wait(void *arg)
+{
+	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
+		(void)usleep(PACKET_US);
+}
+
+static int doors_open(struct dpmaps *maps)
+{
+	static const struct doors_ops ops = {door_write, door_wait};
+	struct mxlb_door *now = mem_zero(MXLB_DOORS, sizeof(*now));
+	uint32_t *slots = mem_zero(MXLB_DOORS, sizeof(*slots));
+	uint32_t n = MXLB_DOORS, position;
+	int err = 0;
+
+	if (bpf_map_lookup_batch(maps->fds.doors, NULL, &position, slots, now, &n, NULL) &&
+	    errno != ENOENT) /* that is the end */
+		err = -errno;
+	else
+		err = door_bits_open(maps, now);
+	if (!err)
+		maps->doors = doors_new(&ops, maps, now);
+	free(slots);
+	free(now);
+	return err;
+}
+
 int dpmaps_new(const struct dpmaps_fds *fds, struct dpmaps **maps)
 {
-	int n_cpus = libbpf_num_possible_cpus();
+	int n_cpus = libbpf_num_possible_cpus(), err;
 	struct dpmaps *new;
 
 	if (n_cpus < 0)
@@ -25,8 +104,12 @@ int dpmaps_new(const struct dpmaps_fds *fds, struct dpmaps **maps)
 	new = mem_zero(1, sizeof(*new));
 	new->fds = *fds;
 	new->n_cpus = n_cpus;
-	*maps = new;
-	return 0;
+	err = doors_open(new);
+	if (err)
+		dpmaps_free(new);
+	else
+		*maps = new;
+	return err;
 }
 
 void dpmaps_free(struct dpmaps *maps)
@@ -34,13 +117,11 @@ void dpmaps_free(struct dpmaps *maps)
 	if (!maps)
 		return;
 	ring_buffer__free(maps->events);
+	doors_free(maps->doors);
 	free(maps);
 }
 
-static int set(int fd, const void *key, const void *value)
-{
-	return bpf_map_update_elem(fd, key, value, BPF_ANY) ? -errno : 0;
-}
+/* ---- steps ---- */
 
 /* What is gone already is as wanted. */
 static int del(int fd, const void *key)
@@ -215,19 +296,37 @@ static int step_carry_out(struct dpmaps *maps, const struct plan_step *step,
 	}
 }
 
+static bool step_is_of_endpoint(const struct plan_step *step)
+{
+	return step->kind == PLAN_VIP_SET || step->kind == PLAN_VIP_DEL ||
+	       step->kind == PLAN_ORIGIN_SET || step->kind == PLAN_ORIGIN_DEL;
+}
+
 int dpmaps_apply(struct dpmaps *maps, const struct plan *plan, const struct dp_state *want,
 		 const char **what)
 {
-	for (size_t i = 0; i < plan->n_steps; i++) {
-		int err = step_carry_out(maps, &plan->steps[i], want);
+	int err = 0;
 
+	for (size_t i = 0; i < plan->n_steps && !err; i++) {
+		const struct plan_step *step = &plan->steps[i];
+
+		if (step_is_of_endpoint(step))
+			err = doors_crowd(maps->doors, &step->key);
 		if (!err)
-			continue;
-		*what = plan_kind_name(plan->steps[i].kind);
-		return err;
+			err = step_carry_out(maps, step, want);
+		if (err)
+			*what = plan_kind_name(step->kind);
 	}
-	return 0;
+	if (err)
+		return err;
+	err = doors_fill(maps->doors, want);
+	if (err)
+		*what = "doors";
+	/* Hops are kept by backend: one that has moved must be asked for anew. */
+	return err ? err : dpmaps_hops_changed(maps);
 }
+
+/* ---- what is there ---- */
 
 static char *name_get(struct dpmaps *maps, uint32_t kind, uint32_t id)
 {

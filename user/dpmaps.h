@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The only file that writes (and reads) BPF maps: carries out plan steps, sums
- * counters, walks flows, runs the sweeper. Adapter of libbpf's map calls; file
- * descriptors come from dataplane.
+ * The only module that writes (and reads) BPF maps: carries out plan steps, sums
+ * counters, walks flows. Adapter of libbpf's map calls; file descriptors come from
+ * dataplane. Maps about interfaces are in dpmaps_links.h, the sweeper in dpmaps_sweep.h.
  */
 #ifndef DPMAPS_H
 #define DPMAPS_H
@@ -19,18 +19,21 @@ struct plan;
 
 /* Descriptors of the loaded maps, borrowed; all must be valid. */
 struct dpmaps_fds {
-	int vips, vip_endpoints, services, backends, origins, rings, standby_rings, flows;
-	int backend_load, tallies, settings, devices, names, service_counts, backend_counts;
-	int drops, interface_counts, probe_counts, events;
-	int sweep; /* the program */
+	int doors, door_bits, vips, vip_endpoints, services, backends, origins, rings,
+		standby_rings, flows;
+	int backend_load, tallies, settings, devices, ports, vlans, names;
+	int service_counts, backend_counts, drops, interface_counts, probe_counts, events,
+		probe_flows;
+	int sweep_begin, sweep_slice, sweep_judge; /* programs */
+	int sweep_keys;
 };
 
 /* 0, or a negative errno. */
 int dpmaps_new(const struct dpmaps_fds *fds, struct dpmaps **maps);
 void dpmaps_free(struct dpmaps *maps);
 
-/* Carries out all steps in order; `want` is the state that they index. 0, or a negative
- * errno with *what naming the step that failed (static text). */
+/* Carries out all steps in order, and has `doors` follow them; `want` is the state that they
+ * index. 0, or a negative errno with *what naming the step that failed (static text). */
 int dpmaps_apply(struct dpmaps *maps, const struct plan *plan, const struct dp_state *want,
 		 const char **what);
 /* What the pinned maps hold, for an adopting start; rings are left unknown. */
@@ -48,13 +51,13 @@ int dpmaps_probe_count(struct dpmaps *maps, uint32_t backend, enum mxlb_family f
 		       struct mxlb_probe_count *count);
 int dpmaps_probe_count_set(struct dpmaps *maps, uint32_t backend, enum mxlb_family family,
 			   const struct mxlb_probe_count *count);
+/* Has the egress filter put this probe on the forwarded path? */
+bool dpmaps_probe_is_on_way(struct dpmaps *maps, const struct mxlb_flow_key *key);
 int dpmaps_load(struct dpmaps *maps, uint32_t backend, struct mxlb_load *load);
 int dpmaps_tallies(struct dpmaps *maps, struct mxlb_tallies *tallies);
 /* Bumps the hop generation: every cached next hop is asked for anew. */
 int dpmaps_hops_changed(struct dpmaps *maps);
-int dpmaps_set_half_open_max(struct dpmaps *maps, uint32_t max);
-int dpmaps_device_add(struct dpmaps *maps, unsigned ifindex);
-int dpmaps_device_del(struct dpmaps *maps, unsigned ifindex);
+int dpmaps_set_limits(struct dpmaps *maps, uint32_t half_open_max, uint32_t flows_max);
 
 /* Calls fn for each flow until it returns false. The walk is not a snapshot: flows
  * that come or go meanwhile may be missed. 0 or a negative errno. */
@@ -63,9 +66,6 @@ typedef bool (*dpmaps_flow_fn)(const struct mxlb_flow_key *key, const struct mxl
 int dpmaps_flows(struct dpmaps *maps, dpmaps_flow_fn fn, void *arg);
 /* Copies all flows from another table (a restart with another flows.max). */
 int dpmaps_flows_copy(int from_fd, struct dpmaps *to, unsigned *lost);
-
-/* One pass of the sweeper; times in `sweep` as in abi.h, `now` is set here. */
-int dpmaps_sweep(struct dpmaps *maps, struct mxlb_sweep_args *sweep);
 
 /* The ring buffer of events: a descriptor to wait on, and a call to drain it. */
 int dpmaps_events_fd(struct dpmaps *maps);

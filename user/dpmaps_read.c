@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -79,6 +78,13 @@ int dpmaps_probe_count_set(struct dpmaps *maps, uint32_t backend, enum mxlb_fami
 	return bpf_map_update_elem(maps->fds.probe_counts, &index, count, BPF_ANY) ? -errno : 0;
 }
 
+bool dpmaps_probe_is_on_way(struct dpmaps *maps, const struct mxlb_flow_key *key)
+{
+	struct mxlb_endpoint backend;
+
+	return !bpf_map_lookup_elem(maps->fds.probe_flows, key, &backend);
+}
+
 int dpmaps_load(struct dpmaps *maps, uint32_t backend, struct mxlb_load *load)
 {
 	return bpf_map_lookup_elem(maps->fds.backend_load, &backend, load) ? -errno : 0;
@@ -102,26 +108,17 @@ int dpmaps_hops_changed(struct dpmaps *maps)
 	return bpf_map_update_elem(maps->fds.settings, &zero, &settings, BPF_ANY) ? -errno : 0;
 }
 
-int dpmaps_set_half_open_max(struct dpmaps *maps, uint32_t max)
+int dpmaps_set_limits(struct dpmaps *maps, uint32_t half_open_max, uint32_t flows_max)
 {
 	struct mxlb_settings settings;
 	uint32_t zero = 0;
 
 	if (bpf_map_lookup_elem(maps->fds.settings, &zero, &settings))
 		return -errno;
-	settings.half_open_max = max;
+	settings.half_open_max = half_open_max;
+	settings.flows_max = flows_max;
 	settings.hop_generation++;
 	return bpf_map_update_elem(maps->fds.settings, &zero, &settings, BPF_ANY) ? -errno : 0;
-}
-
-int dpmaps_device_add(struct dpmaps *maps, unsigned ifindex)
-{
-	return bpf_map_update_elem(maps->fds.devices, &ifindex, &ifindex, BPF_ANY) ? -errno : 0;
-}
-
-int dpmaps_device_del(struct dpmaps *maps, unsigned ifindex)
-{
-	return bpf_map_delete_elem(maps->fds.devices, &ifindex) && errno != ENOENT ? -errno : 0;
 }
 
 /* Batches of a hash map end with -ENOENT, the last one filled as far as it goes. */
@@ -175,18 +172,6 @@ int dpmaps_flows_copy(int from_fd, struct dpmaps *to, unsigned *lost)
 
 	*lost = copy.lost;
 	return err;
-}
-
-int dpmaps_sweep(struct dpmaps *maps, struct mxlb_sweep_args *sweep)
-{
-	/* A syscall program's context is copied back to where it came from. */
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = sweep, .ctx_size_in = sizeof(*sweep));
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	sweep->now = (__u64)now.tv_sec * 1000000000ull + now.tv_nsec;
-	sweep->seen = sweep->removed = sweep->half_open = sweep->established = 0;
-	return bpf_prog_test_run_opts(maps->fds.sweep, &opts);
 }
 
 static int event_pass_on(void *arg, void *data, size_t size)

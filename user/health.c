@@ -138,22 +138,56 @@ static void check_judge(struct check *check, enum health_reason outcome)
 		leg->since = time(NULL);
 		check->count.changes[leg->verdict.state]++;
 	}
+	model_legs_lend(check->backend);
 	check_log(check, before);
 	check_hold(check);
 	if (changed || leg->verdict.state != before)
 		(void)apply_commit(check->health->daemon);
 }
 
+bool health_probe_is_on_way(struct daemon *daemon, uint32_t vip, const struct mxlb_endpoint *local)
+{
+	struct mxlb_flow_key key = {
+		.client = local->addr,
+		.client_port = local->port,
+		.vip = (__u16)vip,
+	};
+
+	return !vip || dpmaps_probe_is_on_way(daemon->maps, &key);
+}
+
+/* Told once: the next probes find the backend down already. */
+static void check_astray(const struct check *check)
+{
+	const struct model_backend *backend = check->backend;
+	char addr[ADDR_TEXT_MAX];
+
+	if (check_leg(check)->verdict.state == HEALTH_DOWN)
+		return;
+	log_error("%s/%s: %s: its probe left by an interface that mxlb is not attached to, which "
+		  "proves nothing in %s mode; list that interface under interfaces",
+		  backend->service->name, backend->conf.name,
+		  addr_format(&backend->conf.addr[check->family], addr),
+		  conf_forward_name(backend->forward));
+}
+
 /* On a cold start a backend serves as soon as its first probe has connected. */
-static void check_connected(void *arg)
+static bool check_connected(const struct mxlb_endpoint *local, void *arg)
 {
 	struct check *check = arg;
 	struct model_leg *leg = check_leg(check);
 
+	if (!health_probe_is_on_way(check->health->daemon,
+				    model_probe_vip(check->backend, check->family), local)) {
+		check_astray(check);
+		return false;
+	}
 	if (leg->verdict.state != HEALTH_CHECKING || leg->connected)
-		return;
+		return true;
 	leg->connected = true;
+	model_legs_lend(check->backend);
 	(void)apply_commit(check->health->daemon);
+	return true;
 }
 
 static void check_next(struct check *check)
@@ -191,6 +225,7 @@ static void check_begin(evutil_socket_t fd, short what, void *arg)
 	struct probe_spec spec = {
 		.addr = check->backend->conf.addr[check->family],
 		.port = __builtin_bswap16(check->backend->conf.port),
+		.mark = model_probe_mark(check->backend, check->family),
 		.conf = check->backend->service->conf->probe,
 		.helo = daemon->helo,
 		.on_connect = check_connected,
@@ -254,6 +289,21 @@ static bool backend_is_probed(const struct model_backend *backend)
 	       backend->service->conf->probe->type != CONF_PROBE_NONE;
 }
 
+/* What its probes don't prove, since they can't. */
+static void check_note(const struct check *check)
+{
+	const struct model_backend *backend = check->backend;
+	char addr[ADDR_TEXT_MAX];
+
+	if (backend->forward == MXLB_NAT || !backend_is_probed(backend) ||
+	    model_probe_vip(backend, check->family))
+		return;
+	log_info("%s/%s: %s: probed directly, for the service has no VIP of that family: the "
+		 "probe says nothing of how the backend takes forwarded packets",
+		 backend->service->name, backend->conf.name,
+		 addr_format(&backend->conf.addr[check->family], addr));
+}
+
 /* A probe in flight points at the old model's config: it is begun anew. */
 static void check_sync(struct health *health, struct model_backend *backend,
 		       enum mxlb_family family)
@@ -268,6 +318,8 @@ static void check_sync(struct health *health, struct model_backend *backend,
 	check->probe = NULL;
 	check->backend = backend;
 	check->is_wanted = true;
+	if (is_new)
+		check_note(check);
 	check_hold(check);
 	if (!backend_is_probed(backend))
 		(void)event_del(check->timer);
@@ -287,7 +339,7 @@ void health_sync(struct health *health)
 	for (size_t i = 0; i < model->n_services; i++)
 		for (size_t j = 0; j < model->services[i]->n_backends; j++)
 			for (int family = 0; family < MXLB_FAMILIES; family++)
-				if (model->services[i]->backends[j]->leg[family].exists)
+				if (model->services[i]->backends[j]->conf.has_addr[family])
 					check_sync(health, model->services[i]->backends[j], family);
 	for (at = &health->checks; *at;) {
 		struct check *check = *at;

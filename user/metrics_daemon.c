@@ -61,6 +61,11 @@ static void flows(const struct sample *at)
 	sample_count(at, "table", "half_open", at->snap->tallies.half_open);
 }
 
+static void entries(const struct sample *at)
+{
+	sample_count(at, NULL, NULL, at->snap->tallies.entries);
+}
+
 static void flows_max(const struct sample *at)
 {
 	sample_count(at, "table", "established", at->snap->model->conf->flows.max);
@@ -100,6 +105,9 @@ const struct metric metrics_daemon[] = {
 	{"mxlb_flows", "gauge", "Tracked connections.", METRIC_DAEMON, flows},
 	{"mxlb_flows_max", "gauge", "How many connections can be tracked.", METRIC_DAEMON,
 	 flows_max},
+	{"mxlb_flow_table_entries", "gauge",
+	 "Entries of the flow table, those of connections that are closing included.",
+	 METRIC_DAEMON, entries},
 	{"mxlb_flow_table_full_total", "counter",
 	 "New connections served without a flow, for want of room.", METRIC_DAEMON, table_full},
 	{"mxlb_flows_adopted_total", "counter", "Connections met in their middle and taken over.",

@@ -7,7 +7,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include "addr.h"
 #include "mem.h"
+#include "mxlb/knobs.h"
 
 struct model_service *model_service_find(const struct model *model, const char *name)
 {
@@ -133,11 +135,91 @@ unsigned model_backend_weight(const struct model_backend *backend)
 	return backend->conf.weight;
 }
 
+const struct mxlb_addr *model_leg_addr(const struct model_backend *backend, enum mxlb_family family)
+{
+	return &backend->conf.addr[backend->leg[family].is_borrowed ? !family : family];
+}
+
+/* Without an own address there is no outer header to write. */
+bool model_leg_has_way(const struct model_backend *backend, enum mxlb_family family)
+{
+	return backend->forward != MXLB_TUNNEL || !addr_is_zero(&backend->leg[family].source);
+}
+
+void model_legs_lend(struct model_backend *backend)
+{
+	for (int family = 0; family < MXLB_FAMILIES; family++) {
+		struct model_leg *leg = &backend->leg[family];
+		const struct model_leg *own = &backend->leg[!family];
+
+		if (!leg->is_borrowed)
+			continue;
+		leg->verdict = own->verdict;
+		leg->since = own->since;
+		leg->connected = own->connected;
+		leg->probe = own->probe;
+	}
+}
+
+/* Where nothing is probed, the way there is all that is known. */
+static bool leg_judge_way(struct model_backend *backend, struct model_leg *leg, bool has_way,
+			  uint64_t now_ms)
+{
+	static const struct verdict_policy at_once = {.rise = 1, .fall = 1};
+	enum health_state before = leg->verdict.state;
+
+	if (backend->service->conf->probe->type != CONF_PROBE_NONE)
+		return false;
+	(void)verdict_outcome(&leg->verdict, &at_once, has_way ? HEALTH_OK : HEALTH_UNREACHABLE,
+			      now_ms);
+	if (leg->verdict.state == before)
+		return false;
+	leg->since = time(NULL);
+	return true;
+}
+
+bool model_leg_source(struct model_backend *backend, enum mxlb_family family,
+		      const struct mxlb_addr *source, uint64_t now_ms)
+{
+	struct model_leg *leg = &backend->leg[family];
+	bool has_changed = false;
+
+	if (!addr_is_zero(source) && !addr_equal(&leg->source, source)) {
+		leg->source = *source;
+		has_changed = true;
+	}
+	if (backend->service->conf)
+		has_changed |=
+			leg_judge_way(backend, leg, model_leg_has_way(backend, family), now_ms);
+	return has_changed;
+}
+
+uint32_t model_probe_vip(const struct model_backend *backend, enum mxlb_family family)
+{
+	const struct model_service *service = backend->service;
+
+	if (backend->forward == MXLB_NAT)
+		return 0;
+	for (size_t i = 0; i < service->n_vips; i++)
+		if (!service->vips[i].is_leaving &&
+		    addr_family(&service->vips[i].endpoint.addr) == family)
+			return service->vips[i].id;
+	return 0;
+}
+
+uint32_t model_probe_mark(const struct model_backend *backend, enum mxlb_family family)
+{
+	uint32_t vip = model_probe_vip(backend, family);
+
+	return vip ? MXLB_PROBE_MARK | vip : 0;
+}
+
 bool model_leg_usable(const struct model_backend *backend, enum mxlb_family family, uint64_t now_ms)
 {
 	const struct model_leg *leg = &backend->leg[family];
 
-	if (!leg->exists || backend->admin.state != ADMIN_READY || !model_backend_weight(backend))
+	if (!leg->exists || backend->admin.state != ADMIN_READY || !model_backend_weight(backend) ||
+	    !model_leg_has_way(backend, family))
 		return false;
 	if (leg->verdict.state == HEALTH_CHECKING)
 		return leg->connected;

@@ -34,9 +34,11 @@ struct model_probe {
 	double greeting_seconds; /* < 0: none seen */
 };
 
-/* One address of a backend. */
+/* What serves the clients of one family: an address of the backend. */
 struct model_leg {
 	bool exists;
+	bool is_borrowed;	 /* a tunnel's: the other family's address; judged with that one */
+	struct mxlb_addr source; /* a tunnel's: our own address on the way; zero: not known yet */
 	struct verdict verdict;
 	time_t since;	/* of the verdict's state, wall clock */
 	bool connected; /* its first probe has connected, with no outcome yet */
@@ -49,6 +51,9 @@ struct model_backend {
 	uint32_t id; /* of the kernel's maps; stable across reload and restart */
 	struct model_service *service;
 	struct conf_backend conf; /* an own copy */
+	/* Its service's when it was made: with another mode comes another backend, so that
+	 * open flows keep the mode in which they began. */
+	enum mxlb_forward forward;
 	struct admin admin;
 	struct model_leg leg[MXLB_FAMILIES];
 	unsigned weight_effective; /* set by plan */
@@ -97,9 +102,25 @@ void model_vip_forget(struct model *model, struct model_service *service, uint32
 
 /* Weight as the operator wants it, before health. */
 unsigned model_backend_weight(const struct model_backend *backend);
+/* Is there a way to send to it? A tunnel needs our own address. */
+bool model_leg_has_way(const struct model_backend *backend, enum mxlb_family family);
 /* Could take new connections, by admin state, weight and health, in this family. */
 bool model_leg_usable(const struct model_backend *backend, enum mxlb_family family,
 		      uint64_t now_ms);
+/* Where packets of this family's clients go; of the other family on a borrowed leg. */
+const struct mxlb_addr *model_leg_addr(const struct model_backend *backend,
+				       enum mxlb_family family);
+/* Our own address on the way to a tunnel's leg was looked up; zero: no way there. True when
+ * that changes what the kernel should hold. The last known one stays. */
+bool model_leg_source(struct model_backend *backend, enum mxlb_family family,
+		      const struct mxlb_addr *source, uint64_t now_ms);
+/* What probes say of a backend's own address holds for the leg that borrows it. */
+void model_legs_lend(struct model_backend *backend);
+/* In dsr and tunnel mode probes of an own address travel the forwarded path to a VIP of its
+ * family: its id; 0: they go to the address itself (nat, or no VIP of the family). */
+uint32_t model_probe_vip(const struct model_backend *backend, enum mxlb_family family);
+/* The mark that puts a probe on that path; 0: none. */
+uint32_t model_probe_mark(const struct model_backend *backend, enum mxlb_family family);
 /* Health of the whole backend: up, degraded (one family down), down, checking. */
 const char *model_backend_health(const struct model_backend *backend, enum health_reason *reason,
 				 time_t *since);

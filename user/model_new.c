@@ -43,13 +43,16 @@ static void ids_mark(struct ids *ids, const struct model *old)
 	}
 }
 
-/* The same host still, for the flows it has: no address of it has changed or gone. */
-static bool backend_goes_on(const struct model_backend *old, const struct conf_backend *conf)
+/* The same host still, for the flows it has: no address of it has changed or gone, nor
+ * the way in which packets get there. */
+static bool backend_goes_on(const struct model_backend *old, const struct conf_backend *conf,
+			    enum mxlb_forward forward)
 {
-	if (strcmp(old->conf.name, conf->name) != 0 || old->conf.port != conf->port)
+	if (strcmp(old->conf.name, conf->name) != 0 || old->conf.port != conf->port ||
+	    old->forward != forward)
 		return false;
 	for (int family = 0; family < MXLB_FAMILIES; family++)
-		if (old->leg[family].exists &&
+		if (old->conf.has_addr[family] &&
 		    (!conf->has_addr[family] ||
 		     !addr_equal(&old->conf.addr[family], &conf->addr[family])))
 			return false;
@@ -57,22 +60,25 @@ static bool backend_goes_on(const struct model_backend *old, const struct conf_b
 }
 
 static struct model_backend *backend_match(const struct model_service *old,
-					   const struct conf_backend *conf)
+					   const struct conf_backend *conf,
+					   enum mxlb_forward forward)
 {
 	for (size_t i = 0; old && i < old->n_backends; i++)
-		if (backend_goes_on(old->backends[i], conf))
+		if (backend_goes_on(old->backends[i], conf, forward))
 			return old->backends[i];
 	return NULL;
 }
 
 static struct model_backend *service_add_backend(struct model_service *service,
-						 const struct conf_backend *conf)
+						 const struct conf_backend *conf,
+						 enum mxlb_forward forward)
 {
 	struct model_backend *backend = mem_zero(1, sizeof(*backend));
 
 	backend->service = service;
 	backend->conf = *conf;
 	backend->conf.name = mem_dup(conf->name);
+	backend->forward = forward;
 	service->backends =
 		mem_append(service->backends, &service->n_backends, sizeof(*service->backends));
 	service->backends[service->n_backends - 1] = backend;
@@ -87,35 +93,67 @@ static void leg_begin(struct model_leg *leg, bool is_probed, uint64_t now_ms)
 	verdict_init(&leg->verdict, is_probed ? HEALTH_CHECKING : HEALTH_UP, now_ms);
 }
 
-static void backend_inherit(struct model_backend *backend, const struct model_backend *old)
+/* What the operator wants of a host outlives a change of its address or mode. */
+static void backend_inherit_admin(struct model_backend *backend, const struct model_service *old)
 {
-	backend->admin = old->admin;
-	if (backend->admin.state == ADMIN_REMOVED)
-		backend->admin = (struct admin){.since = time(NULL)};
-	memcpy(backend->leg, old->leg, sizeof(backend->leg));
+	const struct model_backend *namesake =
+		old ? model_backend_find(old, backend->conf.name) : NULL;
+
+	if (namesake && namesake->admin.state != ADMIN_REMOVED)
+		backend->admin = namesake->admin;
+	else
+		backend->admin.since = time(NULL);
+}
+
+static bool service_has_vip(const struct model_service *service, enum mxlb_family family)
+{
+	for (size_t i = 0; i < service->n_vips; i++)
+		if (addr_family(&service->vips[i].endpoint.addr) == family)
+			return true;
+	return false;
+}
+
+/* A tunnel carries either family in either. Once borrowed a leg stays: a VIP that leaves
+ * has flows by it. */
+static bool leg_may_borrow(const struct model_backend *backend, enum mxlb_family family)
+{
+	return backend->forward == MXLB_TUNNEL && backend->conf.has_addr[!family] &&
+	       (backend->leg[family].is_borrowed || service_has_vip(backend->service, family));
+}
+
+static void backend_legs(struct model_backend *backend, uint64_t now_ms)
+{
+	bool is_probed = backend->service->conf->probe->type != CONF_PROBE_NONE;
+
+	for (int family = 0; family < MXLB_FAMILIES; family++) {
+		struct model_leg *leg = &backend->leg[family];
+		bool is_own = backend->conf.has_addr[family];
+
+		if (is_own && leg->is_borrowed)
+			*leg = (struct model_leg){0};
+		leg->is_borrowed = !is_own && leg_may_borrow(backend, family);
+		if ((is_own || leg->is_borrowed) &&
+		    (!leg->exists || (!is_probed && leg->verdict.state != HEALTH_UP)))
+			leg_begin(leg, is_probed, now_ms);
+	}
+	model_legs_lend(backend);
 }
 
 static int backend_from_conf(struct model_service *service, const struct conf_backend *conf,
 			     const struct model_service *old, struct ids *ids, uint64_t now_ms)
 {
-	const struct model_backend *before = backend_match(old, conf);
-	bool is_probed = service->conf->probe->type != CONF_PROBE_NONE;
-	struct model_backend *backend = service_add_backend(service, conf);
+	enum mxlb_forward forward = service->conf->forward;
+	const struct model_backend *before = backend_match(old, conf, forward);
+	struct model_backend *backend = service_add_backend(service, conf, forward);
 	long id = before ? (long)before->id : id_take(ids->backend, 1, MXLB_MAX_BACKENDS);
 
 	if (id < 0)
 		return -ENOSPC;
 	backend->id = id;
-	backend->admin.since = time(NULL);
+	backend_inherit_admin(backend, old);
 	if (before)
-		backend_inherit(backend, before);
-	for (int family = 0; family < MXLB_FAMILIES; family++) {
-		struct model_leg *leg = &backend->leg[family];
-
-		if (conf->has_addr[family] &&
-		    (!leg->exists || (!is_probed && leg->verdict.state != HEALTH_UP)))
-			leg_begin(leg, is_probed, now_ms);
-	}
+		memcpy(backend->leg, before->leg, sizeof(backend->leg));
+	backend_legs(backend, now_ms);
 	return 0;
 }
 
@@ -206,7 +244,7 @@ static void service_keep_rest(struct model *model, struct model_service *service
 
 		if (model_has_backend(model, old->id))
 			continue;
-		kept = service_add_backend(service, &old->conf);
+		kept = service_add_backend(service, &old->conf, old->forward);
 		kept->id = old->id;
 		kept->admin = old->admin;
 		memcpy(kept->leg, old->leg, sizeof(kept->leg));
@@ -280,9 +318,13 @@ static void adopt_leg(struct model_backend *backend, enum mxlb_family family,
 	if (from->judged == MXLB_LEG_UP || from->judged == MXLB_LEG_DOWN)
 		verdict_init(&leg->verdict, from->judged == MXLB_LEG_UP ? HEALTH_UP : HEALTH_DOWN,
 			     now_ms);
+	leg->source = from->source;
+	leg->is_borrowed = addr_family(&from->addr) != family;
+	backend->conf.port = __builtin_bswap16(from->port);
+	if (leg->is_borrowed)
+		return;
 	backend->conf.has_addr[family] = true;
 	backend->conf.addr[family] = from->addr;
-	backend->conf.port = __builtin_bswap16(from->port);
 }
 
 static void adopt_backend(struct model *model, const struct dp_backend *from, uint64_t now_ms)
@@ -296,7 +338,7 @@ static void adopt_backend(struct model *model, const struct dp_backend *from, ui
 
 	if (!service)
 		return; /* its flows end by time-out */
-	backend = service_add_backend(service, &conf);
+	backend = service_add_backend(service, &conf, from->value.forward);
 	backend->id = from->id;
 	for (int family = 0; family < MXLB_FAMILIES; family++)
 		adopt_leg(backend, family, &from->value.leg[family], now_ms);

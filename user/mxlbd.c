@@ -20,8 +20,8 @@
 #include "ctl_server.h"
 #include "daemon.h"
 #include "dataplane.h"
-#include "dpmaps.h"
 #include "health.h"
+#include "interfaces.h"
 #include "log.h"
 #include "mem.h"
 #include "metrics.h"
@@ -31,10 +31,10 @@
 #include "observe.h"
 #include "priv.h"
 #include "state.h"
+#include "sweep.h"
 
-#define DEFAULT_CONFIG	  "/etc/mxlb/mxlb.yaml"
-#define SWEEP_SECONDS	  2
-#define NEIGHBOUR_SECONDS 10
+#define DEFAULT_CONFIG "/etc/mxlb/mxlb.yaml"
+#define UPKEEP_SECONDS 10
 
 enum { EXIT_RAN, EXIT_CANNOT, EXIT_USAGE };
 
@@ -142,79 +142,9 @@ static void on_terminate(evutil_socket_t fd, short what, void *arg)
 	(void)event_base_loopbreak(daemon->base);
 }
 
-static void on_sweep(evutil_socket_t fd, short what, void *arg)
+static void on_upkeep(evutil_socket_t fd, short what, void *arg)
 {
-	struct daemon *daemon = arg;
-	const struct conf_flows *flows = &daemon->model->conf->flows;
-	struct mxlb_sweep_args sweep = {
-		.half_open_timeout = flows->half_open_timeout_ms * 1000000ull,
-		.idle_timeout = flows->idle_timeout_ms * 1000000ull,
-		.closed_timeout = flows->closed_timeout_ms * 1000000ull,
-	};
-	int err = dpmaps_sweep(daemon->maps, &sweep);
-
-	if (err)
-		log_error("sweep: %s; flows are not aged", strerror(-err));
-	else if (sweep.removed)
-		log_debug("sweep: %llu flows, %llu removed", sweep.seen, sweep.removed);
-	apply_collect(daemon);
-}
-
-static void on_neighbours(evutil_socket_t fd, short what, void *arg)
-{
-	struct daemon *daemon = arg;
-	struct mxlb_addr *addrs = NULL;
-	size_t n = 0;
-
-	for (size_t i = 0; i < daemon->model->n_services; i++) {
-		const struct model_service *service = daemon->model->services[i];
-
-		for (size_t j = 0; j < service->n_backends; j++)
-			for (int family = 0; family < MXLB_FAMILIES; family++) {
-				if (!service->backends[j]->leg[family].exists)
-					continue;
-				addrs = mem_append(addrs, &n, sizeof(*addrs));
-				addrs[n - 1] = service->backends[j]->conf.addr[family];
-			}
-	}
-	(void)netlink_neighbours_keep(daemon->netlink, addrs, n);
-	free(addrs);
-	(void)dataplane_devices_sync(daemon->plane); /* a veth's peer may have changed */
-}
-
-static const struct conf_interface *conf_interface(const struct conf *conf, const char *name)
-{
-	for (size_t i = 0; i < conf->n_interfaces; i++)
-		if (!strcmp(conf->interfaces[i].name, name))
-			return &conf->interfaces[i];
-	return NULL;
-}
-
-static void on_link(enum netlink_change change, const struct netlink_link *link, void *arg)
-{
-	struct daemon *daemon = arg;
-	const struct conf_interface *wanted = conf_interface(daemon->model->conf, link->name);
-	char why[512];
-
-	if (!wanted || change == NETLINK_CHANGED)
-		return;
-	if (change == NETLINK_VANISHED) {
-		log_warn("interface %s: gone; it is taken up again when it comes back", link->name);
-		dataplane_interface_gone(daemon->plane, link->name);
-	} else if (dataplane_attach(daemon->plane, wanted, why, sizeof(why))) {
-		log_error("%s", why);
-	} else {
-		log_info("interface %s: back, and attached", link->name);
-	}
-}
-
-static void on_hops_changed(void *arg)
-{
-	struct daemon *daemon = arg;
-	int err = dpmaps_hops_changed(daemon->maps);
-
-	if (err)
-		log_error("next hops: %s; cached ones are used for another second", strerror(-err));
+	interfaces_keep(arg);
 }
 
 /* ---- start -------------------------------------------------------------------- */
@@ -223,26 +153,6 @@ static void daemon_name(struct daemon *daemon)
 {
 	if (gethostname(daemon->helo, sizeof(daemon->helo) - 1) || !daemon->helo[0])
 		(void)snprintf(daemon->helo, sizeof(daemon->helo), "localhost");
-}
-
-static int start_interfaces(struct daemon *daemon, const struct conf *conf, char *why,
-			    size_t why_len)
-{
-	const struct dataplane_interface *now;
-	size_t n;
-
-	for (size_t i = 0; i < conf->n_interfaces; i++) {
-		int err = dataplane_attach(daemon->plane, &conf->interfaces[i], why, why_len);
-
-		if (err)
-			return err;
-	}
-	dataplane_settle(daemon->plane);
-	now = dataplane_interfaces(daemon->plane, &n);
-	for (size_t i = 0; i < n; i++)
-		log_info("interface %s: %s%s%s", now[i].name, conf_datapath_name(now[i].datapath),
-			 now[i].note[0] ? ": " : "", now[i].note);
-	return 0;
 }
 
 static int start_state(struct daemon *daemon, const struct conf *conf)
@@ -258,13 +168,12 @@ static int start_state(struct daemon *daemon, const struct conf *conf)
 /* What touches the host, in an order in which a failure leaves least behind. */
 static int start_plane(struct daemon *daemon, struct conf *conf, char *why, size_t why_len)
 {
-	static const struct netlink_ops ops = {on_link, on_hops_changed};
 	int err;
 
 	why[0] = '\0';
 	err = start_state(daemon, conf);
 	if (!err)
-		err = netlink_new(daemon->base, &ops, daemon, &daemon->netlink);
+		err = netlink_new(daemon->base, &interfaces_ops, daemon, &daemon->netlink);
 	if (err) {
 		(void)snprintf(why, why_len, "netlink: %s", strerror(-err));
 		return err;
@@ -276,7 +185,7 @@ static int start_plane(struct daemon *daemon, struct conf *conf, char *why, size
 	err = apply_new(daemon, &daemon->apply);
 	if (!err)
 		err = apply_start(daemon, conf, why, why_len);
-	return err ? err : start_interfaces(daemon, conf, why, why_len);
+	return err ? err : interfaces_start(daemon, why, why_len);
 }
 
 static int start_services(struct daemon *daemon, char *why, size_t why_len)
@@ -317,18 +226,20 @@ static void signal_on(struct daemon *daemon, int number, event_callback_fn fn, s
 
 static void loop(struct daemon *daemon)
 {
-	struct event *events[5];
+	struct event *events[4];
+	struct sweep *sweep;
 
 	signal_on(daemon, SIGHUP, on_hangup, &events[0]);
 	signal_on(daemon, SIGTERM, on_terminate, &events[1]);
 	signal_on(daemon, SIGINT, on_terminate, &events[2]);
-	timer_every(daemon, SWEEP_SECONDS, on_sweep, &events[3]);
-	timer_every(daemon, NEIGHBOUR_SECONDS, on_neighbours, &events[4]);
-	on_neighbours(-1, 0, daemon);
+	timer_every(daemon, UPKEEP_SECONDS, on_upkeep, &events[3]);
+	sweep = sweep_new(daemon);
+	on_upkeep(-1, 0, daemon);
 	log_info("ready: %zu services, %s", daemon->model->n_services,
 		 daemon->is_adopted ? "data path adopted" : "new data path");
 	(void)notify_ready();
 	(void)event_base_dispatch(daemon->base);
+	sweep_free(sweep);
 	for (size_t i = 0; i < sizeof(events) / sizeof(*events); i++)
 		event_free(events[i]);
 }
@@ -390,6 +301,7 @@ static int run(const struct options *options, struct conf *conf)
 	struct daemon daemon = {.config_path = options->config, .started_ms = clock_now_ms()};
 	char *pin_dir = mem_dup(conf->pin_dir), *state_dir = mem_dup(conf->state_dir);
 	char why[1024];
+	bool is_first;
 	int err, code = EXIT_RAN;
 
 	(void)signal(SIGPIPE, SIG_IGN);
@@ -404,10 +316,11 @@ static int run(const struct options *options, struct conf *conf)
 		loop(&daemon);
 	else
 		fprintf(stderr, "mxlbd: %s\n", why);
+	is_first = daemon.plane && !daemon.is_adopted && !dataplane_is_replacing(daemon.plane);
 	daemon_end(&daemon);
 	if (err)
 		code = EXIT_CANNOT;
-	if (err && daemon.plane && !daemon.is_adopted)
+	if (err && is_first)
 		(void)purge(pin_dir, state_dir);
 	free(pin_dir);
 	free(state_dir);

@@ -23,11 +23,20 @@ struct netlink_link {
 	bool is_up; /* administratively, and with a carrier */
 };
 
+/* A link of kind vlan: the tags that it takes, and itself. */
+struct netlink_vlan {
+	struct mxlb_vlan tag;
+	unsigned ifindex;
+};
+
 /* Called from the loop, never from within a function of this header; they may call
- * all of these but netlink_free. Both may be NULL. */
+ * all of these but netlink_free. Each may be NULL. */
 struct netlink_ops {
-	/* A renamed link vanishes under its old name and appears under the new one. */
+	/* A renamed link vanishes under its old name and appears under the new one. Changed:
+	 * is_up, or the MAC address. */
 	void (*link)(enum netlink_change change, const struct netlink_link *link, void *arg);
+	/* A VLAN device has appeared or vanished. */
+	void (*vlan)(enum netlink_change change, const struct netlink_vlan *vlan, void *arg);
 	/* Where packets go, or with which MAC addresses, may have changed: routes, our
 	 * addresses, links, a neighbour's usable MAC. At most once in 50 ms. */
 	void (*hops_changed)(void *arg);
@@ -42,6 +51,8 @@ void netlink_free(struct netlink *netlink);
 
 /* The link's ifindex (> 0), or -ENODEV. */
 int netlink_link_index(const char *name);
+/* All VLAN devices that there are now; the caller frees *vlans. 0 or a negative errno. */
+int netlink_vlans(struct netlink *netlink, struct netlink_vlan **vlans, size_t *n);
 
 /* Adds the address as /32 or /128, without duplicate address detection. 1 when it was
  * new, 0 when the link had it, or a negative errno (-ENODEV, -EPERM). */

@@ -23,8 +23,10 @@ struct link {
 	char name[IFNAMSIZ];
 	bool is_up;
 	unsigned mtu;
+	unsigned master; /* the bridge, bond or VRF that it belongs to; 0: none */
 	unsigned mac_len;
 	uint8_t mac[LINK_MAC_MAX];
+	struct mxlb_vlan vlan; /* its tag, if it is a VLAN device; else zeros */
 };
 
 struct link_table {

@@ -18,7 +18,8 @@ static bool leg_may_fail_open(const struct model_backend *backend, enum mxlb_fam
 	const struct model_leg *leg = &backend->leg[family];
 
 	return leg->exists && backend->admin.state == ADMIN_READY &&
-	       model_backend_weight(backend) && leg->verdict.state == HEALTH_DOWN &&
+	       model_backend_weight(backend) && model_leg_has_way(backend, family) &&
+	       leg->verdict.state == HEALTH_DOWN &&
 	       leg->verdict.reason != HEALTH_OK /* adopted: not known why */ &&
 	       leg->verdict.reason != HEALTH_CONNECT_REFUSED &&
 	       !health_reason_is_unreachable(leg->verdict.reason);
@@ -122,11 +123,13 @@ static struct mxlb_leg leg_want(const struct model_service *service,
 
 	if (!leg->exists)
 		return want;
-	want.addr = backend->conf.addr[family];
+	want.addr = *model_leg_addr(backend, family);
+	want.source = leg->source;
 	want.port = __builtin_bswap16(backend->conf.port);
 	if (leg->is_fail_open || leg_is_usable(service, backend, family, false, now_ms))
 		want.state = MXLB_LEG_UP;
-	else if (leg->verdict.state == HEALTH_DOWN && backend->admin.state == ADMIN_READY)
+	else if (backend->admin.state == ADMIN_READY &&
+		 (leg->verdict.state == HEALTH_DOWN || !model_leg_has_way(backend, family)))
 		want.state = MXLB_LEG_DOWN;
 	else
 		want.state = MXLB_LEG_WITHHELD;
@@ -149,6 +152,7 @@ static void backend_want(struct model_service *service, struct model_backend *ba
 	(void)snprintf(to->name, len, "%s/%s", service->name, backend->conf.name);
 	to->value = (struct mxlb_backend){
 		.exists = 1,
+		.forward = backend->forward,
 		.service = service->id,
 		.max_connections = backend->conf.max_connections,
 		.weight = model_backend_weight(backend),
@@ -180,10 +184,13 @@ static void origin_add(struct mxlb_origin *origin, uint32_t vip, uint32_t backen
 	}
 }
 
+/* Replies in dsr and tunnel mode come from the VIP itself. */
 static void backend_origins(const struct model_service *service,
 			    const struct model_backend *backend, bool leaving,
 			    struct dp_state *want)
 {
+	if (backend->forward != MXLB_NAT)
+		return;
 	for (size_t i = 0; i < service->n_vips; i++) {
 		const struct model_vip *vip = &service->vips[i];
 		enum mxlb_family family = addr_family(&vip->endpoint.addr);

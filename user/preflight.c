@@ -19,6 +19,7 @@
 #include "addr.h"
 #include "conf.h"
 #include "ethtool.h"
+#include "netlink.h"
 #include "priv.h"
 
 #define KERNEL_MAJOR 6
@@ -248,6 +249,53 @@ static void check_offloads(struct preflight *p)
 	}
 }
 
+/* All VLAN devices; the caller frees them. Without an answer: none, and no harm done. */
+static struct netlink_vlan *vlans_list(size_t *n)
+{
+	struct netlink_vlan *vlans = NULL;
+	struct netlink *netlink;
+
+	*n = 0;
+	if (netlink_new(NULL, NULL, NULL, &netlink) != 0)
+		return NULL;
+	(void)netlink_vlans(netlink, &vlans, n);
+	netlink_free(netlink);
+	return vlans;
+}
+
+static bool has_vlans(const struct netlink_vlan *vlans, size_t n, const char *link)
+{
+	unsigned ifindex = if_nametoindex(link);
+
+	for (size_t i = 0; i < n; i++) {
+		if (ifindex && vlans[i].tag.ifindex == ifindex)
+			return true;
+	}
+	return false;
+}
+
+/* Under `auto` such an interface gets TC, which sees a tag wherever it is. */
+static void check_vlans(struct preflight *p)
+{
+	size_t n;
+	struct netlink_vlan *vlans = vlans_list(&n);
+
+	for (size_t i = 0; i < p->conf->n_interfaces; i++) {
+		const struct conf_interface *interface = &p->conf->interfaces[i];
+
+		if (interface->datapath == CONF_DATAPATH_AUTO ||
+		    interface->datapath == CONF_DATAPATH_TC ||
+		    !has_vlans(vlans, n, interface->name) || !ethtool_strips_vlans(interface->name))
+			continue;
+		finding(p, PREFLIGHT_WARN,
+			"%s has VLAN devices, and takes tags off before XDP sees a frame "
+			"(rx-vlan-offload), so that XDP takes their packets for its own; run: "
+			"ethtool -K %s rxvlan off, or set datapath: auto for it",
+			interface->name, interface->name);
+	}
+	free(vlans);
+}
+
 /* ---- VIPs ---- */
 
 static bool sockaddr_is(const struct sockaddr *sa, const struct mxlb_addr *addr)
@@ -315,6 +363,7 @@ int preflight(const struct conf *conf, preflight_say say, void *arg)
 	check_links(&p);
 	check_families(&p);
 	check_offloads(&p);
+	check_vlans(&p);
 	check_vips(&p);
 	return p.has_failed ? -EINVAL : 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Is this host able to run this config? Asked before anything is changed; it changes
- * nothing itself. Reads /proc/sys and asks ethtool's ioctl in the network namespace
- * of the process. Caller: mxlbd, at its start and at a reload.
+ * nothing itself. Reads /proc/sys, asks netlink and ethtool's ioctl in the network
+ * namespace of the process. Caller: mxlbd, at its start and at a reload.
  */
 #ifndef PREFLIGHT_H
 #define PREFLIGHT_H

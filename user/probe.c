@@ -213,16 +213,27 @@ static void send_proxy_header(struct probe *p)
 	}
 }
 
+static bool is_on_way(const struct probe *p)
+{
+	struct mxlb_endpoint local;
+
+	/* Without an address of its own the connection has ended already: closed() tells. */
+	return !p->spec.on_connect || conn_local(p->conn, &local) ||
+	       p->spec.on_connect(&local, p->spec.arg);
+}
+
 static void on_connected(void *arg)
 {
 	struct probe *p = arg;
 
+	if (!is_on_way(p)) {
+		probe_end(p, HEALTH_UNREACHABLE);
+		return;
+	}
 	p->connected_ns = elapsed_ns(p);
 	p->result.connected = true;
 	move_on(p, PROBE_GREETING);
 	send_proxy_header(p);
-	if (p->spec.on_connect)
-		p->spec.on_connect(p->spec.arg);
 	if (p->spec.conf->type == CONF_PROBE_TCP)
 		probe_end(p, HEALTH_OK);
 }
@@ -316,6 +327,7 @@ static int start_conn(struct probe *p, struct event_base *base)
 		.addr = p->spec.addr,
 		.port = p->spec.port,
 		.source = p->spec.conf->source[addr_family(&p->spec.addr)],
+		.mark = p->spec.mark,
 		.handler = &handler,
 		.arg = p,
 	};

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "conf.h"
 #include "verdict.h"
@@ -35,13 +36,15 @@ struct probe_result {
 /* Called exactly once, never from within probe_start; the result lives until it
  * returns, after which the probe has freed itself. */
 typedef void (*probe_done)(const struct probe_result *result, void *arg);
-/* Called once when TCP has connected, before any reply; may be NULL. Neither
- * callback may cancel its own probe. */
-typedef void (*probe_connected)(void *arg);
+/* Called once when TCP has connected, before any reply, with our own end of it; may be
+ * NULL. False ends the probe as unreachable: it has gone another way than it should.
+ * Neither callback may cancel its own probe. */
+typedef bool (*probe_connected)(const struct mxlb_endpoint *local, void *arg);
 
 struct probe_spec {
 	struct mxlb_addr addr;
 	__be16 port;
+	uint32_t mark;		       /* of the probe's packets; 0: none */
 	const struct conf_probe *conf; /* must outlive the probe, or be cancelled */
 	const char *helo;	       /* used where conf->helo is NULL */
 	probe_connected on_connect;

@@ -131,10 +131,10 @@ json_t *view_status(const struct snapshot *snap)
 {
 	json_t *config = json_pack("{s:o, s:b, s:o}", "path", view_text(snap->config_path), "ok",
 				   snap->config_ok, "loaded", view_time(snap->config_loaded));
-	json_t *flows =
-		json_pack("{s:I, s:I, s:I}", "established", (json_int_t)snap->tallies.established,
-			  "half_open", (json_int_t)snap->tallies.half_open, "max",
-			  (json_int_t)snap->model->conf->flows.max);
+	json_t *flows = json_pack(
+		"{s:I, s:I, s:I, s:I}", "established", (json_int_t)snap->tallies.established,
+		"half_open", (json_int_t)snap->tallies.half_open, "entries",
+		(json_int_t)snap->tallies.entries, "max", (json_int_t)snap->model->conf->flows.max);
 
 	return json_pack("{s:s, s:s, s:f, s:o, s:o, s:o, s:o}", "schema", "mxlb.status/1",
 			 "version", MXLB_VERSION, "uptime_seconds", snap->uptime_seconds, "config",

@@ -31,7 +31,7 @@ json_t *view_backend(const struct snapshot_backend *backend);
 /* No service is degraded or down. */
 bool view_is_well(const struct snapshot *snap);
 
-/* Writes the document as text. `now_ns` is of the clock of the flow's own times. */
+/* Writes the document as text. `now_ns` is CLOCK_MONOTONIC's, as the flow's own times. */
 void view_flow(FILE *out, const struct model *model, const struct mxlb_flow_key *key,
 	       const struct mxlb_flow *flow, uint64_t now_ns);
 const char *view_flow_state(uint32_t state);

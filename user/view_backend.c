@@ -13,7 +13,7 @@ static json_t *addresses_view(const struct model_backend *backend)
 	json_t *addresses = json_array();
 
 	for (int family = 0; family < MXLB_FAMILIES; family++)
-		if (backend->leg[family].exists)
+		if (backend->conf.has_addr[family])
 			json_array_append_new(addresses, view_endpoint(&backend->conf.addr[family],
 								       backend->conf.port));
 	return addresses;

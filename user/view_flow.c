@@ -41,13 +41,21 @@ static unsigned long long ms_since(uint64_t then, uint64_t now)
 	return now > then ? (now - then) / 1000000 : 0;
 }
 
+/* Ticks go round; one that is ahead of the clock belongs to a packet of this moment. */
+static unsigned long long ms_since_tick(uint32_t tick, uint64_t now)
+{
+	uint32_t ticks = (uint32_t)(now >> MXLB_TICK_SHIFT) - tick;
+
+	return ticks <= INT32_MAX ? ((uint64_t)ticks << MXLB_TICK_SHIFT) / 1000000 : 0;
+}
+
 void view_flow(FILE *out, const struct model *model, const struct mxlb_flow_key *key,
 	       const struct mxlb_flow *flow, uint64_t now_ns)
 {
 	const struct model_service *service = model_service_by_id(model, flow->service);
 	struct mxlb_endpoint client = {.addr = key->client, .port = key->client_port};
 	unsigned long long age = ms_since(flow->created, now_ns);
-	unsigned long long idle = ms_since(flow->seen, now_ns);
+	unsigned long long idle = ms_since_tick(flow->seen, now_ns);
 	char client_text[ADDR_TEXT_MAX], vip[ADDR_TEXT_MAX];
 
 	(void)fprintf(out,
@@ -58,6 +66,6 @@ void view_flow(FILE *out, const struct model *model, const struct mxlb_flow_key 
 		      service ? service->name : "", endpoint_format(&client, client_text),
 		      vip_text(service, key->vip, vip), backend_name(service, flow->backend),
 		      view_flow_state(flow->state), age / 1000, age % 1000, idle / 1000,
-		      idle % 1000, (unsigned long long)flow->bytes[MXLB_IN],
-		      (unsigned long long)flow->bytes[MXLB_OUT]);
+		      idle % 1000, (unsigned long long)flow->bytes_in,
+		      (unsigned long long)flow->bytes_out);
 }

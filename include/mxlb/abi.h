@@ -11,7 +11,7 @@
 
 #include <linux/types.h>
 
-#define MXLB_ABI 1
+#define MXLB_ABI 2
 
 #define MXLB_MAX_SERVICES	      256
 #define MXLB_MAX_VIPS_PER_SERVICE     16
@@ -24,6 +24,9 @@
  * cost each packet a look-up. mxlbd warns when two of its interfaces collide. */
 #define MXLB_IFINDEX_SLOTS 1024
 #define MXLB_NAME_MAX	   320
+/* A tick is 2^20 ns, about a millisecond: times that each packet writes or reads are kept
+ * in 32 bits of these, which go round in 52 days. Compare differences only. */
+#define MXLB_TICK_SHIFT 20
 
 /* The index of a family's part in every pair of this file. */
 enum mxlb_family { MXLB_V4, MXLB_V6, MXLB_FAMILIES };
@@ -74,17 +77,19 @@ enum mxlb_leg_state {
 	MXLB_LEG_WITHHELD /* wanted so: drain, maint, weight 0, removed, hold-down */
 };
 
+/* What serves the clients of one family. In tunnel mode its address may be of the other. */
 struct mxlb_leg {
 	struct mxlb_addr addr;
 	__be16 port;
-	__u8 state;  /* enum mxlb_leg_state: what the data path obeys */
-	__u8 judged; /* enum mxlb_leg_state: health's own view, for an adopting start */
+	__u8 state;		 /* enum mxlb_leg_state: what the data path obeys */
+	__u8 judged;		 /* enum mxlb_leg_state: health's own view, for an adopting start */
+	struct mxlb_addr source; /* tunnel: the router's own address on the way there */
 };
 
 /* backends: id -> this. Ids are stable across reload and restart; 0 is none. */
 struct mxlb_backend {
 	__u8 exists;
-	__u8 zero;
+	__u8 forward; /* enum mxlb_forward: its service's */
 	__u16 service;
 	__u32 max_connections; /* 0: no limit; over both families */
 	__u32 weight;	       /* effective; for least-connections, the ring has its own copy */
@@ -98,6 +103,42 @@ struct mxlb_origin {
 		__u16 vip;
 		__u16 backend;
 	} of[MXLB_MAX_ORIGIN_VIPS];
+};
+
+/* doors: a copy of `vips` and `origins` that most packets are served from, since an array is
+ * read in place where a hash is a call. The index is mxlb_door() of mxlb/hash.h. A slot that
+ * two endpoints share is crowded: there the hashes are asked. The kernel copies an array's
+ * value byte by byte, so a writer sets `kind` to crowded first, then the rest, then `kind`. */
+#define MXLB_DOORS 16384
+enum mxlb_door_kind { MXLB_DOOR_NONE, MXLB_DOOR_VIP, MXLB_DOOR_ORIGIN, MXLB_DOOR_CROWDED };
+struct mxlb_door {
+	struct mxlb_endpoint key;
+	__u32 kind; /* enum mxlb_door_kind */
+	union {
+		struct mxlb_vip vip;
+		struct mxlb_origin origin;
+	};
+	__u8 zero[8];
+};
+
+/* door_bits: a bit for each slot of `doors`, 64 a value: is anything in it? Set before the slot
+ * is filled, cleared after it is empty. */
+
+/* ports: ifindex % MXLB_IFINDEX_SLOTS -> an interface that mxlb is attached to. XDP opens no
+ * connection for a frame that is to another MAC address. */
+struct mxlb_port {
+	__u32 ifindex;
+	__u8 mac[6];
+	__u8 zero[2];
+};
+
+/* vlans: a tag that an interface's VLAN device (eth0.25) takes -> that device's ifindex. Such
+ * frames are left to the device; other tags are looked through, and kept. */
+#define MXLB_MAX_VLANS 4096
+struct mxlb_vlan {
+	__u32 ifindex; /* of the interface below */
+	__u16 id;
+	__be16 proto; /* ETH_P_8021Q or ETH_P_8021AD */
 };
 
 /* rings, standby_rings: service * MXLB_FAMILIES + family -> inner array of __u32.
@@ -123,44 +164,51 @@ struct mxlb_flow_key {
 	__u16 vip;
 };
 
+/* A flow that was met in mid-connection is half-open until its backend has answered. */
 enum mxlb_flow_state { MXLB_FLOW_HALF_OPEN, MXLB_FLOW_ESTABLISHED, MXLB_FLOW_CLOSING };
-
-#define MXLB_FLOW_SYNACK  0x01u /* the backend has answered the SYN */
-#define MXLB_FLOW_FIN_IN  0x02u /* the client has closed its side */
-#define MXLB_FLOW_FIN_OUT 0x04u /* the backend has closed its side */
-#define MXLB_FLOW_ADOPTED 0x08u /* met in mid-connection */
-#define MXLB_FLOW_RST_IN  0x10u
-#define MXLB_FLOW_RST_OUT 0x20u
-/* A side's packets have been seen by XDP with whole checksums, so XDP may change them. */
-#define MXLB_FLOW_WHOLE_IN  0x100u
-#define MXLB_FLOW_WHOLE_OUT 0x200u
-#define MXLB_FLOW_IDLE	    0x40u /* ended by the sweeper, only in events */
-
-/* A cached next hop. Stale once `until` has passed or `generation` has moved on. */
-struct mxlb_hop {
-	__u64 until;
-	__u32 generation;
-	__u32 ifindex;
-	__u16 mtu;
-	__u8 dst[6];
-	__u8 src[6];
-	__u8 zero[2];
-};
 
 enum mxlb_direction { MXLB_IN, MXLB_OUT, MXLB_DIRECTIONS }; /* to the backend, to the client */
 
+/* Of one side of a flow. */
+#define MXLB_SIDE_SYN	  0x01u /* SYN seen: from the backend, its SYN-ACK */
+#define MXLB_SIDE_FIN	  0x02u
+#define MXLB_SIDE_RST	  0x04u
+#define MXLB_SIDE_SEEN	  0x08u /* `end` and `acked` are known */
+#define MXLB_SIDE_WHOLE	  0x10u /* XDP has seen a right checksum: it may change packets */
+#define MXLB_SIDE_ADOPTED 0x20u /* the client's: met in mid-connection */
+
+/* A cached next hop. Stale once the tick `until` has passed or `generation` has moved on. */
+struct mxlb_hop {
+	__u32 until; /* tick; 0: empty */
+	__u32 ifindex;
+	__u16 generation : 15; /* the low bits of settings.hop_generation */
+	__u16 by_xdp : 1;      /* XDP has found that it may send there */
+	__u16 mtu;	       /* 0: unknown */
+	__u8 dst[6];
+	__u8 src[6];
+};
+
+struct mxlb_side {
+	__u32 flags; /* MXLB_SIDE_*; set atomically */
+	__u32 end;   /* sequence number after the last byte sent */
+	__u32 acked; /* the last acknowledgement sent */
+	struct mxlb_hop hop;
+};
+
+/* Ordered by what packets touch: with the table's own header of 48 bytes and the key, one
+ * to the backend stays within two cache lines, one to the client within three. */
 struct mxlb_flow {
-	__u64 created;
-	__u64 seen;
-	__u32 state; /* enum mxlb_flow_state; changed by compare-and-swap only */
-	__u32 flags; /* MXLB_FLOW_*; set atomically */
+	__u64 bytes_in; /* IP lengths */
+	__u32 seen;	/* tick of the last packet */
+	__u32 state;	/* enum mxlb_flow_state; changed by compare-and-swap only */
 	__u16 backend;
 	__u16 service;
+	struct mxlb_side side[MXLB_DIRECTIONS];
+	__u32 epoch; /* tallies.epoch of the pass that has counted it */
+	__u64 bytes_out;
+	__u64 created;	  /* ns */
 	__u32 client_isn; /* sequence number of the SYN; 0 when adopted */
-	__u32 server_isn; /* of the SYN-ACK, once MXLB_FLOW_SYNACK is set */
-	__u32 zero;
-	__u64 bytes[MXLB_DIRECTIONS]; /* IP lengths, both directions */
-	struct mxlb_hop hop[MXLB_DIRECTIONS];
+	__u32 server_isn; /* of the SYN-ACK, once seen */
 };
 
 /* backend_load: id -> live flows (half-open and established). */
@@ -173,17 +221,44 @@ struct mxlb_load {
 struct mxlb_tallies {
 	__u64 half_open;
 	__u64 established;
+	__u64 entries;	  /* of `flows`, those that are closing included */
 	__u64 adopted;	  /* flows met in mid-connection, ever */
 	__u64 table_full; /* SYNs served without a flow, ever */
 	__u64 events_lost;
 	__u64 stateless_until; /* replies without a flow are translated till then */
+	__u64 epoch;	       /* which pass of the sweeper is the latest */
+};
+
+/* recounts: backend id -> the sweeper's own count of live flows. Flows with the present
+ * epoch are in it, and whoever changes such a flow changes both. When two passes in a row
+ * find the same difference to backend_load, it is a fault, and mended. */
+struct mxlb_recount {
+	struct mxlb_load load;
+	__s64 drift[1 + MXLB_FAMILIES]; /* of flows and open[], at the last pass's end */
 };
 
 /* settings[0]: written by the daemon, read by the data path per packet. */
 struct mxlb_settings {
 	__u32 hop_generation; /* bumped whenever links, routes or neighbours change */
 	__u32 half_open_max;
+	__u32 flows_max; /* size of `flows` */
+	__u32 zero;
 };
+
+/* fragments: a datagram whose first fragment has passed -> what only that one carries. */
+struct mxlb_fragment_key {
+	struct mxlb_addr src, dst;
+	__u32 id; /* as in the packet */
+};
+struct mxlb_fragment {
+	__be16 sport, dport;
+	__u16 end; /* where the first fragment ends; one that begins before it overlaps */
+	__u16 zero;
+	__u64 until; /* ns */
+};
+
+/* probe_flows: a probe on its way to a VIP at one backend (dsr, tunnel) -> the endpoint that
+ * the prober has connected to; key: the router's own address and port, the VIP. */
 
 /* Per-CPU counters. */
 struct mxlb_service_count { /* service * MXLB_FAMILIES + family */
@@ -234,17 +309,27 @@ struct mxlb_probe_count {
 	struct mxlb_probe_histogram duration, greeting;
 };
 
-/* Argument and result of the sweeper (a syscall program's context). Time-outs are
- * arguments, not knobs: the daemon that sweeps has them in its own config. */
+/* sweep_keys[0]: the flows of the sweeper's next slice. */
+#define MXLB_SWEEP_SLICE 2048 /* a power of two; takes about a millisecond */
+struct mxlb_sweep_keys {
+	struct mxlb_flow_key of[MXLB_SWEEP_SLICE];
+};
+
+/* Argument and result of the sweeper's programs (a syscall program's context); kept by the
+ * caller from the begin of a pass to its end. Time-outs are arguments, not knobs: the
+ * daemon that sweeps has them in its own config. */
+#define MXLB_FLOW_STATES (MXLB_FLOW_CLOSING + 1)
 struct mxlb_sweep_args {
 	__u64 now;
-	__u64 half_open_timeout;
-	__u64 idle_timeout;
-	__u64 closed_timeout;
-	__u64 seen;    /* out: flows looked at */
-	__u64 removed; /* out */
-	__u64 half_open;
-	__u64 established;
+	__u32 timeout[MXLB_FLOW_STATES]; /* ticks */
+	__u32 keys;			 /* how many of sweep_keys are to be looked at */
+	__u64 seen;			 /* out: flows looked at in this pass */
+	__u64 removed;			 /* out: of these */
+	__u64 entries;			 /* out: tallies.entries when the pass began */
+	__u64 counted;			 /* out: flows met that were there then */
+	__u32 backend;			 /* in and out: the next to be judged; 0: tallies */
+	__u32 judged;			 /* out: whose figures were mended */
+	__s64 mended[3]; /* out: added to flows and open[]; half_open, established, entries */
 };
 
 #ifdef __cplusplus
@@ -255,16 +340,24 @@ struct mxlb_sweep_args {
 MXLB_ASSERT_SIZE(mxlb_endpoint, 20);
 MXLB_ASSERT_SIZE(mxlb_vip, 8);
 MXLB_ASSERT_SIZE(mxlb_service, 40);
-MXLB_ASSERT_SIZE(mxlb_leg, 20);
-MXLB_ASSERT_SIZE(mxlb_backend, 52);
+MXLB_ASSERT_SIZE(mxlb_leg, 36);
+MXLB_ASSERT_SIZE(mxlb_backend, 84);
+MXLB_ASSERT_SIZE(mxlb_door, 64);
+MXLB_ASSERT_SIZE(mxlb_port, 12);
+MXLB_ASSERT_SIZE(mxlb_vlan, 8);
 MXLB_ASSERT_SIZE(mxlb_origin, 32);
 MXLB_ASSERT_SIZE(mxlb_flow_key, 20);
-MXLB_ASSERT_SIZE(mxlb_hop, 32);
+MXLB_ASSERT_SIZE(mxlb_hop, 24);
+MXLB_ASSERT_SIZE(mxlb_side, 36);
 MXLB_ASSERT_SIZE(mxlb_flow, 120);
 MXLB_ASSERT_SIZE(mxlb_load, 24);
-MXLB_ASSERT_SIZE(mxlb_tallies, 48);
+MXLB_ASSERT_SIZE(mxlb_tallies, 64);
+MXLB_ASSERT_SIZE(mxlb_recount, 48);
+MXLB_ASSERT_SIZE(mxlb_settings, 16);
+MXLB_ASSERT_SIZE(mxlb_fragment_key, 36);
+MXLB_ASSERT_SIZE(mxlb_fragment, 16);
 MXLB_ASSERT_SIZE(mxlb_backend_count, 80);
 MXLB_ASSERT_SIZE(mxlb_probe_count, 512);
-MXLB_ASSERT_SIZE(mxlb_sweep_args, 64);
+MXLB_ASSERT_SIZE(mxlb_sweep_args, 88);
 
 #endif

@@ -24,4 +24,16 @@ static inline __attribute__((always_inline)) __u32 mxlb_hash(const struct mxlb_a
 	return (__u32)(hash ^ (hash >> 29));
 }
 
+/* The slot of `doors` for an endpoint. Within one machine only, so bytes are taken as they
+ * lie. `zero` must be zero. */
+static inline __attribute__((always_inline)) __u32 mxlb_door(const struct mxlb_endpoint *endpoint)
+{
+	const __be32 *w = endpoint->addr.w;
+	__u64 hash = ((__u64)w[0] << 32 | w[1]) * 0x9e3779b97f4a7c15ull;
+
+	hash ^= ((__u64)w[2] << 32 | w[3]) + endpoint->port;
+	hash *= 0xff51afd7ed558ccdull;
+	return hash >> 32 & (MXLB_DOORS - 1);
+}
+
 #endif

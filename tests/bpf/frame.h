@@ -2,7 +2,8 @@
 /*
  * Packets of the rows: written out in hex, or assembled from fields. The assembler
  * sums every checksum in full, so it shares nothing with the code under test,
- * which changes them incrementally.
+ * which changes them incrementally. It makes TCP segments, fragments of them, ICMP
+ * errors about them, and any of these behind VLAN tags or in a tunnel.
  */
 #ifndef FRAME_H
 #define FRAME_H
@@ -11,7 +12,7 @@
 
 #include "mxlb/abi.h"
 
-#define FRAME_MAX 4096
+#define FRAME_MAX 10240 /* a jumbo frame */
 
 struct frame {
 	unsigned len;
@@ -35,6 +36,8 @@ enum who {
 	VIP,
 	VIP2,	/* not configured, unless a row does it */
 	ROUTER, /* what the probes come from */
+	FAR,	/* a router on the way to the client */
+	NEAR,	/* and one on the way to the backends */
 	WHO_COUNT
 };
 
@@ -57,6 +60,23 @@ extern const char *const side_mac[SIDES]; /* the router's own */
 #define A 0x10
 #define U 0x20
 
+struct seg;
+
+/* What an ICMP error says, and of which packet: that one's IP header with all that extends it,
+ * and `quoted` bytes of TCP; 0: 8 bytes. */
+struct error {
+	__u8 type[MXLB_FAMILIES], code[MXLB_FAMILIES];
+	__u32 rest; /* the second half of the ICMP header, as an MTU */
+	unsigned quoted;
+	const struct seg *about;
+};
+
+/* The header in front of a packet in a tunnel. */
+struct tunnel {
+	enum who from, to;
+	bool is_crossed; /* of the other family than the packet's */
+};
+
 /* A TCP segment in its frame, as it comes in or (is_out) leaves the router. */
 struct seg {
 	enum who from, to;
@@ -67,8 +87,10 @@ struct seg {
 	__u16 sport, dport;
 	__u8 ttl;	     /* 0: 64 */
 	const char *mac;     /* destination in Ethernet, else the router's */
+	enum who by;	     /* in: who has sent the frame, where that is not `from` */
 	const char *ip_opts; /* IPv4: hex */
 	__u16 frag;	     /* IPv4: the field; 0: don't fragment */
+	__u16 id;	     /* IPv4; 0: 1234 in hex */
 	__u8 next;	     /* IPv6: what stands before the TCP header, and */
 	const char *ext;     /* its hex */
 	int len_off;	     /* added to the IP length field */
@@ -78,9 +100,17 @@ struct seg {
 	unsigned cut;	     /* bytes missing from the frame's end */
 	enum who via;	     /* out: whose neighbour's address, else that of `to` */
 	bool is_out;
+	const char *tags;	   /* VLAN: hex, as 81000064 */
+	const struct error *error; /* instead of TCP an ICMP error; or */
+	unsigned later;		   /* a later fragment, of as many bytes */
+	const struct tunnel *tunnel;
 };
 
 void frame_build(struct frame *frame, const struct seg *seg, enum mxlb_family family);
+/* Who has sent the frame of a segment that comes in. */
+enum who seg_sender(const struct seg *seg);
+/* Where the IP header begins: behind the VLAN tags. */
+unsigned frame_l3(const struct frame *frame);
 /* Blanks are skipped; anything else that is no hex digit aborts. */
 void frame_hex(struct frame *frame, const char *hex);
 void frame_print(const char *label, const struct frame *frame);

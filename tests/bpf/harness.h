@@ -19,6 +19,7 @@
 #define DROP	 MXLB_ACTION_DROP
 
 #define ONLY(what) (1u << (what))
+#define UNCOUNTED  (~0ull)
 
 struct row {
 	const char *name;
@@ -35,12 +36,14 @@ struct row {
 	const char *hex[MXLB_FAMILIES];
 	enum side side; /* where the hex comes in */
 	__u32 gso_size, gso_segs;
+	unsigned linear; /* XDP: bytes in the first buffer; 0: as the kernel does it */
 
 	/* What leaves: by default the packet as it came. */
-	enum who to;   /* REDIRECT: the segment, its destination now this; or */
-	enum who as;   /* its source */
-	enum who via;  /* the neighbour, where it is another's */
-	bool unsolved; /* no neighbour yet: the Ethernet header is still the old */
+	enum who to;	       /* REDIRECT: the segment, its destination now this; or */
+	enum who as;	       /* its source */
+	enum who via;	       /* the neighbour, where it is another's */
+	bool unsolved;	       /* no neighbour yet: the Ethernet header is still the old */
+	const struct seg *out; /* or another segment; its TTL one less than it came */
 	const char *want[MXLB_FAMILIES]; /* or hex */
 
 	/* What changed: every number of the maps, in the order of state.c, as in
@@ -49,7 +52,7 @@ struct row {
 	const char *after;
 	/* The client's flow with the VIP, as "established mx1 synack"; NULL: none. */
 	const char *flow;
-	__u64 bytes;	     /* counted, where they are not the packet's IP length */
+	__u64 bytes;	     /* counted, where they are not the packet's IP length; or UNCOUNTED */
 	bool (*check)(void); /* more that must hold afterwards */
 };
 
@@ -57,7 +60,14 @@ struct row {
 
 /* Runs a table; prints what fails. The number of runs goes to *runs. */
 unsigned rows_run(const char *station, const struct row *rows, size_t count);
-/* Prints by which row each reason was provoked; the number of those that never were. */
+/* The row that has shown a reason, if one has. */
+struct rows_proof {
+	const char *station;
+	const struct row *row;
+};
+struct rows_proof rows_proof(enum mxlb_reason reason);
+/* Prints by which row each reason was provoked; the number of those that never were. Also
+ * compares docs/reasons.md with what was seen; out of date, it counts as one more. */
 unsigned rows_print_reasons(void);
 
 /* Segments that many rows use. */
@@ -80,6 +90,11 @@ unsigned rows_print_reasons(void);
 		.from = (mx), .to = CLIENT, .flags = (how), .seq = SERVER_ISN + 1,                 \
 		.ack = CLIENT_ISN + 1                                                              \
 	}
+
+/* What a SYN to backend n changes, and the flow of `established`. */
+#define OPENED(n) "half_open+1 flows+1 load" #n "+1 in" #n "+1 syns+1"
+#define HALF_OPEN_MX1 "half_open mx1"
+#define ESTABLISHED_MX1 "established mx1 synack"
 
 /* Setups that more than one station uses. */
 void half_open(void);

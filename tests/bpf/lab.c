@@ -18,20 +18,20 @@
 #include <unistd.h>
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
 #include "mxlb/knobs.h"
-#include "mxlb_sweep.skel.h"
 #include "mxlb_tc.skel.h"
 #include "mxlb_xdp.skel.h"
 
 #define PIN_ROOT "/sys/fs/bpf"
 
 unsigned lab_flows = LAB_FLOWS;
+struct mxlb_knobs lab_knobs = MXLB_KNOBS_DEFAULT;
 
 static struct mxlb_xdp *xdp;
 static struct mxlb_tc *tc;
-static struct mxlb_sweep *sweep;
 static __u32 ifindex[SIDES];
 
 static const char network[] =
@@ -109,6 +109,11 @@ __u64 lab_now(void)
 	return (__u64)now.tv_sec * SECOND + (__u64)now.tv_nsec;
 }
 
+__u32 lab_tick(void)
+{
+	return (__u32)(lab_now() >> MXLB_TICK_SHIFT);
+}
+
 static void build_network(void)
 {
 	need(!unshare(CLONE_NEWNET), "a network namespace; run as root");
@@ -134,20 +139,16 @@ static void load_objects(void)
 
 	need((xdp = mxlb_xdp__open_opts(&opts)) != NULL, "opening the XDP object");
 	need((tc = mxlb_tc__open_opts(&opts)) != NULL, "opening the TC object");
-	need((sweep = mxlb_sweep__open_opts(&opts)) != NULL, "opening the sweeper");
-	xdp->rodata->knobs.sessions = 1;
-	tc->rodata->knobs.sessions = 1;
-	sweep->rodata->knobs.sessions = 1;
+	lab_knobs.sessions = 1;
 	/* Longer than any run, so that a slow machine sees the same as a fast one. */
-	xdp->rodata->knobs.hop_max_age = LAB_HOP_AGE;
-	tc->rodata->knobs.hop_max_age = LAB_HOP_AGE;
+	lab_knobs.hop_max_age = LAB_HOP_AGE;
+	xdp->rodata->knobs = lab_knobs;
+	tc->rodata->knobs = lab_knobs;
 	need(!bpf_map__set_max_entries(xdp->maps.flows, lab_flows) &&
-		     !bpf_map__set_max_entries(tc->maps.flows, lab_flows) &&
-		     !bpf_map__set_max_entries(sweep->maps.flows, lab_flows),
+		     !bpf_map__set_max_entries(tc->maps.flows, lab_flows),
 	     "a small flow table");
 	need(!mxlb_xdp__load(xdp), "loading the XDP object");
 	need(!mxlb_tc__load(tc), "loading the TC object");
-	need(!mxlb_sweep__load(sweep), "loading the sweeper");
 }
 
 void lab_open(void)
@@ -170,7 +171,6 @@ void lab_close(void)
 {
 	mxlb_xdp__destroy(xdp);
 	mxlb_tc__destroy(tc);
-	mxlb_sweep__destroy(sweep);
 }
 
 int lab_map(const char *name)
@@ -181,9 +181,39 @@ int lab_map(const char *name)
 	return fd;
 }
 
+static struct bpf_object *own_object(void)
+{
+	return lab_hook == XDP ? xdp->obj : tc->obj;
+}
+
+int lab_own_map(const char *name)
+{
+	int fd = bpf_object__find_map_fd_by_name(own_object(), name);
+
+	need(fd >= 0, name);
+	return fd;
+}
+
+unsigned lab_own_offset(const char *type, const char *member)
+{
+	const struct btf *btf = bpf_object__btf(own_object());
+	int id = btf__find_by_name_kind(btf, type, BTF_KIND_STRUCT);
+	const struct btf_type *found = btf__type_by_id(btf, (__u32)id);
+
+	need(id > 0, type);
+	for (__u32 i = 0; i < btf_vlen(found); i++)
+		if (!strcmp(btf__name_by_offset(btf, btf_members(found)[i].name_off), member))
+			return btf_member_bit_offset(found, i) / 8;
+	need(false, member);
+	return 0;
+}
+
 int lab_packet(struct lab_run *run, const struct frame *in, struct frame *out)
 {
-	struct xdp_md xdp_ctx = {.data_end = in->len, .ingress_ifindex = ifindex[run->side]};
+	struct xdp_md xdp_ctx = {
+		.data_end = run->linear ? run->linear : in->len,
+		.ingress_ifindex = ifindex[run->side],
+	};
 	struct __sk_buff tc_ctx = {
 		.ifindex = ifindex[run->side],
 		.gso_size = run->gso_size,
@@ -209,10 +239,10 @@ int lab_packet(struct lab_run *run, const struct frame *in, struct frame *out)
 	return err;
 }
 
-void lab_sweep(struct mxlb_sweep_args *arg)
+bool lab_can_split(void)
 {
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = arg, .ctx_size_in = sizeof(*arg));
+	static struct frame in = {.len = 200}, out;
+	struct lab_run run = {.hook = XDP, .linear = 100};
 
-	need(!bpf_prog_test_run_opts(bpf_program__fd(sweep->progs.mxlb_sweep), &opts),
-	     "running the sweeper");
+	return !lab_packet(&run, &in, &out);
 }

@@ -19,13 +19,15 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "mxlb/hash.h"
+
 enum mxlb_family lab_family;
 enum hook lab_hook;
+__u32 lab_generation;
 struct mxlb_event lab_event;
 __u64 lab_events[3];
 
-/* XDP has seen right checksums from both sides, and so takes payload too. */
-#define WHOLE (MXLB_FLOW_WHOLE_IN | MXLB_FLOW_WHOLE_OUT)
+#define ROOM_MAX 512 /* of struct answer_room, in bpf/maps.h */
 
 static const __u32 default_ring[] = {MX2, MX2, MX3, MX1, MX2, MX3, MX1};
 static int ring_fd[TIERS][MXLB_FAMILIES];
@@ -123,12 +125,79 @@ void lab_service(enum mxlb_scheduler scheduler, enum mxlb_unavailable unavailabl
 	lab_set("services", SERVICE, &service);
 }
 
+void lab_settings(__u32 generation)
+{
+	struct mxlb_settings settings = {
+		.hop_generation = generation,
+		.half_open_max = HALF_OPEN_MAX,
+		.flows_max = lab_flows,
+	};
+
+	lab_set("settings", 0, &settings);
+}
+
+/* Slots that the rows have filled, to be emptied before the next one. */
+static __u32 doors_used[64];
+static unsigned door_count;
+
+static void door_bit(__u32 slot, bool is_set)
+{
+	__u64 bits, bit = 1ull << slot % 64;
+
+	lab_get("door_bits", slot / 64, &bits);
+	bits = is_set ? bits | bit : bits & ~bit;
+	lab_set("door_bits", slot / 64, &bits);
+}
+
+void lab_door(const struct mxlb_endpoint *end, const struct mxlb_door *door)
+{
+	__u32 slot = mxlb_door(end);
+
+	lab_set("doors", slot, door);
+	door_bit(slot, true);
+	if (door_count == sizeof(doors_used) / sizeof(doors_used[0]))
+		must(-1, "doors");
+	doors_used[door_count++] = slot;
+}
+
+/* A slot taken by another endpoint becomes a crowd's. */
+static void door_put(const struct mxlb_endpoint *end, struct mxlb_door door)
+{
+	struct mxlb_door before;
+
+	lab_get("doors", mxlb_door(end), &before);
+	door.key = *end;
+	if (before.kind != MXLB_DOOR_NONE && memcmp(&before.key, end, sizeof(*end)))
+		door.kind = MXLB_DOOR_CROWDED;
+	lab_door(end, &door);
+}
+
+static void door_clear(__u32 slot)
+{
+	const struct mxlb_door none = {0};
+
+	lab_set("doors", slot, &none);
+	door_bit(slot, false);
+}
+
+static void reset_doors(void)
+{
+	while (door_count)
+		door_clear(doors_used[--door_count]);
+}
+
+void lab_vip_put(const struct mxlb_endpoint *end, const struct mxlb_vip *vip)
+{
+	must(bpf_map_update_elem(lab_map("vips"), end, vip, BPF_ANY), "vips");
+	door_put(end, (struct mxlb_door){.kind = MXLB_DOOR_VIP, .vip = *vip});
+}
+
 void lab_vip(enum who who, __u16 id)
 {
 	struct mxlb_endpoint end = who_endpoint(who, lab_family);
 	struct mxlb_vip vip = {.id = id, .service = SERVICE};
 
-	must(bpf_map_update_elem(lab_map("vips"), &end, &vip, BPF_ANY), "vips");
+	lab_vip_put(&end, &vip);
 	lab_set("vip_endpoints", id, &end);
 }
 
@@ -143,16 +212,89 @@ void lab_origin(enum who who, __u16 vip, unsigned slot)
 	origin.of[slot].vip = vip;
 	origin.of[slot].backend = (__u16)who;
 	must(bpf_map_update_elem(lab_map("origins"), &end, &origin, BPF_ANY), "origins");
+	door_put(&end, (struct mxlb_door){.kind = MXLB_DOOR_ORIGIN, .origin = origin});
 }
 
+/* Only nat has origins: a reply that is not translated comes from the VIP. */
+static void origin_remove(enum who who)
+{
+	struct mxlb_endpoint end = who_endpoint(who, lab_family);
+
+	must(bpf_map_delete_elem(lab_map("origins"), &end), "origins");
+	door_clear(mxlb_door(&end));
+}
+
+void lab_forward(enum mxlb_forward forward)
+{
+	struct mxlb_service service;
+	struct mxlb_backend backend;
+
+	lab_get("services", SERVICE, &service);
+	service.forward = (__u8)forward;
+	lab_set("services", SERVICE, &service);
+	for (__u32 id = 1; id <= BACKENDS; id++) {
+		lab_get("backends", id, &backend);
+		backend.forward = (__u8)forward;
+		backend.leg[lab_family].port = htons(people[VIP].port);
+		backend.leg[lab_family].source = who_addr(ROUTER, lab_family);
+		lab_set("backends", id, &backend);
+		if (forward != MXLB_NAT)
+			origin_remove(id);
+	}
+}
+
+void lab_vlan(const struct mxlb_vlan *vlan)
+{
+	__u32 device = 99;
+
+	must(bpf_map_update_elem(lab_map("vlans"), vlan, &device, BPF_ANY), "vlans");
+}
+
+void lab_port(enum side side, const char *mac)
+{
+	struct mxlb_port port = {.ifindex = lab_ifindex(side)};
+	struct frame bytes;
+
+	frame_hex(&bytes, mac);
+	memcpy(port.mac, bytes.b, sizeof(port.mac));
+	lab_set("ports", port.ifindex % MXLB_IFINDEX_SLOTS, &port);
+}
+
+/* As many entries as there are; nothing else counted. */
 void lab_tallies(__u64 half_open, bool is_stateless)
 {
 	struct mxlb_tallies tallies = {
 		.half_open = half_open,
+		.entries = lab_flow_count(),
 		.stateless_until = is_stateless ? lab_now() + 1000 * SECOND : 0,
 	};
 
 	lab_set("tallies", 0, &tallies);
+}
+
+/* Of the id that the assembler gives its packets. */
+struct mxlb_fragment_key lab_fragment_key(void)
+{
+	struct mxlb_fragment_key key = {
+		.src = who_addr(CLIENT, lab_family),
+		.dst = who_addr(VIP, lab_family),
+		.id = lab_family == MXLB_V4 ? htons(0x1234) : htonl(0x1234),
+	};
+
+	return key;
+}
+
+void lab_fragment(__u16 end, __s64 left)
+{
+	struct mxlb_fragment_key key = lab_fragment_key();
+	struct mxlb_fragment first = {
+		.sport = htons(people[CLIENT].port),
+		.dport = htons(people[VIP].port),
+		.end = end,
+		.until = lab_now() + (__u64)left,
+	};
+
+	must(bpf_map_update_elem(lab_map("fragments"), &key, &first, BPF_ANY), "fragments");
 }
 
 struct mxlb_flow_key lab_key(enum who client, __u16 vip)
@@ -173,31 +315,79 @@ void lab_flow_put(const struct mxlb_flow_key *key, const struct mxlb_flow *flow)
 	must(bpf_map_update_elem(lab_map("flows"), key, flow, BPF_ANY), "flows");
 }
 
-void lab_flow(enum who backend, enum mxlb_flow_state state, __u32 flags)
+struct mxlb_flow lab_flow_now(void)
 {
-	struct mxlb_flow flow = {
-		.created = lab_now() - SECOND,
-		.seen = lab_now() - SECOND,
-		.state = state,
-		.flags = flags | WHOLE,
-		.backend = (__u16)backend,
-		.service = SERVICE,
-		.client_isn = CLIENT_ISN,
-		.server_isn = flags & MXLB_FLOW_SYNACK ? SERVER_ISN : 0,
-	};
 	struct mxlb_flow_key key = lab_key(CLIENT, VIP_ID);
+	struct mxlb_flow flow = {0};
+
+	must(!lab_flow_get(&key, &flow), "flows");
+	return flow;
+}
+
+/* Both sides have spoken as far as the flow has come, and XDP has seen right checksums. */
+static void flow_sides(struct mxlb_flow *flow, __u32 marks)
+{
+	struct mxlb_side *in = &flow->side[MXLB_IN], *out = &flow->side[MXLB_OUT];
+
+	in->flags = MXLB_SIDE_WHOLE | MXLB_SIDE_SEEN;
+	in->flags |= marks & MARK_ADOPTED ? MXLB_SIDE_ADOPTED : MXLB_SIDE_SYN;
+	in->flags |= marks & MARK_FIN_IN ? MXLB_SIDE_FIN : 0;
+	in->flags |= marks & MARK_RST_IN ? MXLB_SIDE_RST : 0;
+	in->end = CLIENT_ISN + 1;
+	out->flags = MXLB_SIDE_WHOLE;
+	out->flags |= marks & MARK_FIN_OUT ? MXLB_SIDE_FIN : 0;
+	out->flags |= marks & MARK_RST_OUT ? MXLB_SIDE_RST : 0;
+	if (!(marks & (MARK_SYNACK | MARK_ADOPTED)))
+		return;
+	out->flags |= MXLB_SIDE_SEEN;
+	out->flags |= marks & MARK_SYNACK ? MXLB_SIDE_SYN : 0;
+	out->end = SERVER_ISN + 1;
+	out->acked = CLIENT_ISN + 1;
+	in->acked = flow->state == MXLB_FLOW_HALF_OPEN ? 0 : SERVER_ISN + 1;
+}
+
+static void load_count(struct mxlb_load *load, const struct mxlb_flow *flow)
+{
+	load->flows += flow->state != MXLB_FLOW_CLOSING;
+	load->open[lab_family] += flow->state == MXLB_FLOW_ESTABLISHED;
+}
+
+/* The flow's part in what the maps count; the sweeper's pass has seen it too. */
+static void flow_count(const struct mxlb_flow *flow)
+{
+	struct mxlb_recount recount;
 	struct mxlb_tallies tallies;
 	struct mxlb_load load;
 
-	lab_flow_put(&key, &flow);
 	lab_get("tallies", 0, &tallies);
-	lab_get("backend_load", backend, &load);
-	load.flows += state != MXLB_FLOW_CLOSING;
-	load.open[lab_family] += state == MXLB_FLOW_ESTABLISHED;
-	tallies.half_open += state == MXLB_FLOW_HALF_OPEN;
-	tallies.established += state == MXLB_FLOW_ESTABLISHED;
+	lab_get("backend_load", flow->backend, &load);
+	lab_get("recounts", flow->backend, &recount);
+	load_count(&load, flow);
+	load_count(&recount.load, flow);
+	lab_set("recounts", flow->backend, &recount);
+	tallies.half_open += flow->state == MXLB_FLOW_HALF_OPEN;
+	tallies.established += flow->state == MXLB_FLOW_ESTABLISHED;
+	tallies.entries++;
 	lab_set("tallies", 0, &tallies);
-	lab_set("backend_load", backend, &load);
+	lab_set("backend_load", flow->backend, &load);
+}
+
+void lab_flow(enum who backend, enum mxlb_flow_state state, __u32 marks)
+{
+	struct mxlb_flow flow = {
+		.created = lab_now() - SECOND,
+		.seen = lab_tick() - LAB_SECOND,
+		.state = state,
+		.backend = (__u16)backend,
+		.service = SERVICE,
+		.client_isn = marks & MARK_ADOPTED ? 0 : CLIENT_ISN,
+		.server_isn = marks & MARK_SYNACK ? SERVER_ISN : 0,
+	};
+	struct mxlb_flow_key key = lab_key(CLIENT, VIP_ID);
+
+	flow_sides(&flow, marks);
+	lab_flow_put(&key, &flow);
+	flow_count(&flow);
 }
 
 unsigned lab_flow_count(void)
@@ -217,15 +407,17 @@ void lab_fill(void)
 		.state = MXLB_FLOW_ESTABLISHED, .backend = MX3, .service = SERVICE};
 	struct mxlb_flow_key key = lab_key(STRANGER, VIP_ID);
 
-	for (key.client_port = 1; lab_flow_count() < LAB_FLOWS; key.client_port++)
+	for (key.client_port = 1; lab_flow_count() < LAB_FLOWS; key.client_port++) {
 		lab_flow_put(&key, &flow);
+		flow_count(&flow);
+	}
 }
 
-struct mxlb_hop lab_hop(enum who neighbour, __u64 until, __u32 generation)
+struct mxlb_hop lab_hop(enum who neighbour, __u32 until, __u32 generation)
 {
 	struct mxlb_hop hop = {
 		.until = until,
-		.generation = generation,
+		.generation = generation & 0x7fff,
 		.ifindex = lab_ifindex(people[neighbour].side),
 		.mtu = 1500,
 	};
@@ -262,8 +454,47 @@ static void reset_hash(const char *map, void *key)
 		must(bpf_map_delete_elem(lab_map(map), key), map);
 }
 
+static void reset_hashes(void)
+{
+	struct mxlb_fragment_key fragment;
+	struct mxlb_flow_key flow;
+	struct mxlb_endpoint end;
+	struct mxlb_vlan vlan;
+
+	reset_hash("flows", &flow);
+	reset_hash("vips", &end);
+	reset_hash("origins", &end);
+	reset_hash("vlans", &vlan);
+	reset_hash("fragments", &fragment);
+	reset_hash("probe_flows", &flow);
+	reset_doors();
+}
+
+static void room_set(__u8 *room, const char *member, __u32 value)
+{
+	memcpy(room + lab_own_offset("answer_room", member), &value, sizeof(value));
+}
+
+void lab_budget(__u32 second, __u32 used)
+{
+	static __u8 rooms[CPUS_MAX * ROOM_MAX];
+	int fd = lab_own_map("answer_rooms"), cpus = libbpf_num_possible_cpus();
+	struct bpf_map_info info = {0};
+	__u32 len = sizeof(info), size;
+
+	must(bpf_obj_get_info_by_fd(fd, &info, &len), "answer_rooms");
+	size = (info.value_size + 7) & ~7u;
+	must(cpus > CPUS_MAX || size > ROOM_MAX, "answer_rooms");
+	for (int cpu = 0; cpu < cpus; cpu++) {
+		room_set(rooms + (unsigned)cpu * size, "second", second);
+		room_set(rooms + (unsigned)cpu * size, "used", used);
+	}
+	must(bpf_map_update_elem(fd, &(__u32){0}, rooms, 0), "answer_rooms");
+}
+
 static void reset_backends(void)
 {
+	const struct mxlb_recount no_recount = {0};
 	const struct mxlb_load none = {0};
 
 	for (__u32 id = 1; id <= BACKENDS; id++) {
@@ -279,25 +510,23 @@ static void reset_backends(void)
 		}
 		lab_set("backends", id, &backend);
 		lab_set("backend_load", id, &none);
+		lab_set("recounts", id, &no_recount);
 		lab_origin(id, VIP_ID, 0);
 	}
 }
 
 void lab_reset(enum mxlb_family family)
 {
-	struct mxlb_settings settings = {GENERATION, HALF_OPEN_MAX};
-	struct mxlb_endpoint end;
-	struct mxlb_flow_key key;
-
 	lab_family = family;
-	reset_hash("flows", &key);
-	reset_hash("vips", &end);
-	reset_hash("origins", &end);
-	lab_set("settings", 0, &settings);
+	reset_hashes();
+	lab_settings(++lab_generation);
 	lab_tallies(0, false);
 	lab_service(MXLB_SOURCE, MXLB_RESET);
 	lab_vip(VIP, VIP_ID);
 	reset_backends();
+	lab_budget(0, 0);
+	for (int side = 0; side < SIDES; side++)
+		lab_port(side, side_mac[side]);
 	lab_ring(SERVING, default_ring, 7);
 	lab_ring_all(STANDBY, NOBODY);
 	lab_events_read();

@@ -5,7 +5,7 @@
  *
  *   run          the rows
  *   run large    250 000 flows in the table
- *   run speed    what a packet costs: millions of them, minutes without KVM
+ *   run bench    what a packet costs, see bench.c; [--json FILE]
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "bench.h"
 #include "harness.h"
 #include "stations.h"
 
@@ -40,22 +41,26 @@ static void test_reasons(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_parse),  cmocka_unit_test(test_vip),
-		cmocka_unit_test(test_flow),   cmocka_unit_test(test_table),
-		cmocka_unit_test(test_choose), cmocka_unit_test(test_spread),
-		cmocka_unit_test(test_route),  cmocka_unit_test(test_rewrite),
-		cmocka_unit_test(test_trust),  cmocka_unit_test(test_refuse),
-		cmocka_unit_test(test_sweep),  cmocka_unit_test(test_reasons),
+		cmocka_unit_test(test_parse),	cmocka_unit_test(test_vip),
+		cmocka_unit_test(test_flow),	cmocka_unit_test(test_table),
+		cmocka_unit_test(test_choose),	cmocka_unit_test(test_spread),
+		cmocka_unit_test(test_route),	cmocka_unit_test(test_rewrite),
+		cmocka_unit_test(test_trust),	cmocka_unit_test(test_refuse),
+		cmocka_unit_test(test_icmp),	cmocka_unit_test(test_fragment),
+		cmocka_unit_test(test_vlan),	cmocka_unit_test(test_answer),
+		cmocka_unit_test(test_tcp),	cmocka_unit_test(test_admit),
+		cmocka_unit_test(test_dsr),	cmocka_unit_test(test_tunnel),
+		cmocka_unit_test(test_jumbo),	cmocka_unit_test(test_sweep),
+		cmocka_unit_test(test_reasons),
 	};
 	const struct CMUnitTest large[] = {cmocka_unit_test(test_large)};
-	const struct CMUnitTest speed[] = {cmocka_unit_test(test_speed)};
 
 	(void)setvbuf(stdout, NULL, _IOLBF, 0); /* else it only looks less tidy */
 	if (argc > 1 && !strcmp(argv[1], "large")) {
-		lab_flows = 262144;
+		lab_flows = 1048576;
 		return cmocka_run_group_tests_name("bpf", large, setup, teardown);
 	}
-	if (argc > 1 && !strcmp(argv[1], "speed"))
-		return cmocka_run_group_tests_name("bpf", speed, setup, teardown);
+	if (argc > 1 && !strcmp(argv[1], "bench"))
+		return bench_main(argc - 1, argv + 1);
 	return cmocka_run_group_tests_name("bpf", tests, setup, teardown);
 }

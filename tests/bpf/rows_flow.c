@@ -23,7 +23,7 @@ static void ring_is_mx3(void)
 
 static void server_closed(void)
 {
-	lab_flow(MX1, MXLB_FLOW_ESTABLISHED, MXLB_FLOW_SYNACK | MXLB_FLOW_FIN_OUT);
+	lab_flow(MX1, MXLB_FLOW_ESTABLISHED, MARK_SYNACK | MARK_FIN_OUT);
 }
 
 /* The VIP has been given to another service since. */
@@ -53,8 +53,8 @@ static bool remembers_syn(void)
 	__u64 age = lab_now() - flow.created;
 
 	return flow.client_isn == CLIENT_ISN && flow.service == SERVICE &&
-	       flow.seen == flow.created && age < 10 * SECOND && flow.bytes[MXLB_IN] >= 40 &&
-	       !flow.bytes[MXLB_OUT];
+	       flow.seen == (__u32)(flow.created >> MXLB_TICK_SHIFT) && age < 10 * SECOND &&
+	       flow.bytes_in >= 40 && !flow.bytes_out;
 }
 
 static bool remembers_synack(void)
@@ -67,8 +67,9 @@ static bool was_just_seen(void)
 {
 	struct mxlb_flow flow = client_flow();
 
-	return lab_now() - flow.seen < SECOND && flow.seen > flow.created &&
-	       flow.bytes[MXLB_IN] == (lab_family == MXLB_V4 ? 61 : 81) && !flow.bytes[MXLB_OUT];
+	return lab_tick() - flow.seen < LAB_SECOND &&
+	       flow.seen > (__u32)(flow.created >> MXLB_TICK_SHIFT) &&
+	       flow.bytes_in == (lab_family == MXLB_V4 ? 61 : 81) && !flow.bytes_out;
 }
 
 static bool tells_session(void)
@@ -77,7 +78,7 @@ static bool tells_session(void)
 
 	return lab_event.type == MXLB_EVENT_SESSION && lab_event.end == MXLB_END_BACKEND_RESET &&
 	       lab_event.flow.backend == MX1 && lab_event.flow.service == SERVICE &&
-	       (lab_event.flow.flags & MXLB_FLOW_RST_OUT) && lab_event.time &&
+	       (lab_event.flow.side[MXLB_OUT].flags & MXLB_SIDE_RST) && lab_event.time &&
 	       !memcmp(&lab_event.key, &key, sizeof(key));
 }
 
@@ -240,7 +241,7 @@ static const struct row ends[] = {
 	{.name = "the last ACK of the handshake with data and FIN",
 	 .verdict = REDIRECT,
 	 .setup = answered,
-	 .in = {.from = CLIENT, .to = VIP, .flags = F | P | A, .ack = 5001, .data = 6},
+	 .in = {.from = CLIENT, .to = VIP, .flags = F | P | A, .seq = 1001, .ack = 5001, .data = 6},
 	 .to = MX1,
 	 .after = "half_open-1 established+1 open1+1 conns1+1 in1+1 conns+1",
 	 .flow = "established mx1 synack fin_in"},

@@ -42,9 +42,6 @@ static const struct row strangers[] = {
 	 .hex = {MACS "0800 450000201234400040013c55c6336407c0000219 080019270007000170696e67",
 		 MACS "86dd 60012345000c3a4020010db8000c00000000000000000007"
 		      "20010db8002500000000000000000025 800045110007000170696e67"}},
-	{.name = "VLAN tag", .hex = {MACS "81000064 0800" IP4 SYN4, MACS "81000064 86dd" IP6 SYN6}},
-	{.name = "two VLAN tags",
-	 .hex = {MACS "88a80064 81000064 0800" IP4 SYN4, MACS "88a80064 81000064 86dd" IP6 SYN6}},
 	{.name = "another IP version than the frame says",
 	 .hex = {MACS "0800 550000281234400040063c48c6336407c0000219 " SYN4,
 		 MACS "86dd 500123450014064020010db8000c00000000000000000007"
@@ -63,30 +60,23 @@ static const struct row strangers[] = {
 	{.name = "frame to another host",
 	 .hooks = ONLY(TC),
 	 .in = {.from = CLIENT, .to = VIP, .flags = S, .mac = "020000000aff"}},
-	{.name = "half a TCP header", .in = {.from = CLIENT, .to = VIP, .flags = S, .cut = 10}},
-	{.name = "a TCP header but for a byte",
-	 .in = {.from = CLIENT, .to = VIP, .flags = S, .cut = 1}},
+	{.name = "seven bytes of a TCP header",
+	 .in = {.from = CLIENT, .to = VIP, .flags = S, .cut = 13}},
 	{.name = "an IP header and no more",
 	 .in = {.from = CLIENT, .to = VIP, .flags = S, .cut = 20}},
-	{.name = "fragment, not the first",
-	 .in = {.from = CLIENT,
-		.to = VIP,
-		.flags = A,
-		.data = 32,
-		.frag = 0x2001,
-		.next = 44,
-		.ext = "06000009 00000001"}},
-	{.name = "last fragment",
-	 .in = {.from = CLIENT,
-		.to = VIP,
-		.flags = A,
-		.data = 32,
-		.frag = 0x1fff,
-		.next = 44,
-		.ext = "0600fff8 00000001"}},
 	{.name = "authentication header",
 	 .families = ONLY(MXLB_V6),
 	 .in = {.from = CLIENT, .to = VIP, .flags = S, .next = 51, .ext = "06040000" ZERO4 ZERO16}},
+	{.name = "a routing header whose route is not done",
+	 .families = ONLY(MXLB_V6),
+	 .in = {.from = CLIENT,
+		.to = VIP,
+		.flags = S,
+		.next = 43,
+		.ext = "06020401 00000000" ZERO16}},
+	{.name = "no next header",
+	 .families = ONLY(MXLB_V6),
+	 .in = {.from = CLIENT, .to = VIP, .flags = S, .next = 60, .ext = "3b00010400000000"}},
 	{.name = "an extension header longer than the packet",
 	 .families = ONLY(MXLB_V6),
 	 .in = {.from = CLIENT, .to = VIP, .flags = S, .next = 60, .ext = "06ff0104 00000000"}},
@@ -108,8 +98,6 @@ static const struct row strangers[] = {
 
 /* X(reason, name, fields): each to the VIP, to another, and from a backend. */
 #define FAULTS(X)                                                                                  \
-	X(FRAGMENT, "fragment, the first", 0, .flags = A, .data = 32, .frag = 0x2000, .next = 44,  \
-	  .ext = "06000001 00000001")                                                              \
 	X(IP_OPTIONS, "IP options", ONLY(MXLB_V4), .flags = A, .ip_opts = "01010100")              \
 	X(BAD_LENGTH, "IP length over the frame's", 0, .flags = A, .len_off = 1)                   \
 	X(BAD_LENGTH, "IP length within the TCP header", 0, .flags = A, .data = 20,                \
@@ -117,12 +105,17 @@ static const struct row strangers[] = {
 	X(BAD_LENGTH, "TCP header of 16 bytes", 0, .flags = A, .doff = 4)                          \
 	X(BAD_LENGTH, "IP length of no TCP at all", 0, .flags = S, .len_off = -20)                 \
 	X(BAD_LENGTH, "TCP header over the packet's end", 0, .flags = S, .doff = 6)                \
+	X(BAD_LENGTH, "eight bytes of a TCP header", 0, .flags = S, .cut = 12)                     \
+	X(BAD_LENGTH, "half a TCP header", 0, .flags = S, .cut = 10)                               \
+	X(BAD_LENGTH, "a TCP header but for a byte", 0, .flags = S, .cut = 1)                      \
 	X(BAD_FLAGS, "no flags", 0, .flags = 0)                                                    \
 	X(BAD_FLAGS, "FIN alone", 0, .flags = F)                                                   \
 	X(BAD_FLAGS, "FIN, PSH and URG", 0, .flags = F | P | U)                                    \
 	X(BAD_FLAGS, "SYN with FIN", 0, .flags = S | F)                                            \
 	X(BAD_FLAGS, "SYN with RST", 0, .flags = S | R)                                            \
 	X(BAD_FLAGS, "SYN, RST and ACK", 0, .flags = S | R | A)                                    \
+	X(BAD_FLAGS, "FIN with RST", 0, .flags = F | R)                                            \
+	X(BAD_FLAGS, "FIN, RST and ACK", 0, .flags = F | R | A)                                    \
 	X(BAD_FLAGS, "all flags", 0, .flags = 0x3f)
 
 #define FAULT_OURS(id, text, which, ...)                                                           \

@@ -21,7 +21,7 @@ static void ring_is_mx2(void)
 
 static void established_mx2(void)
 {
-	lab_flow(MX2, MXLB_FLOW_ESTABLISHED, MXLB_FLOW_SYNACK);
+	lab_flow(MX2, MXLB_FLOW_ESTABLISHED, MARK_SYNACK);
 }
 
 static const struct row rows[] = {

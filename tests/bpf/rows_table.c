@@ -19,6 +19,12 @@ static void cap_reached(void)
 	lab_tallies(HALF_OPEN_MAX, false);
 }
 
+/* Some half-open flows have gone since. */
+static void stateless_below_cap(void)
+{
+	lab_tallies(0, true);
+}
+
 static void below_cap(void)
 {
 	lab_tallies(HALF_OPEN_MAX - 1, false);
@@ -28,7 +34,7 @@ static void below_cap(void)
  * another backend than the ring's. */
 static void cap_reached_closing(void)
 {
-	lab_flow(MX2, MXLB_FLOW_CLOSING, MXLB_FLOW_SYNACK | MXLB_FLOW_RST_IN);
+	lab_flow(MX2, MXLB_FLOW_CLOSING, MARK_SYNACK | MARK_RST_IN);
 	cap_reached();
 }
 
@@ -96,20 +102,27 @@ static const struct row cap[] = {
 	 .in = SYNACK_OUT(MX1),
 	 .as = VIP,
 	 .after = "out1+1"},
-	{.name = "the ACK makes the flow",
+	{.name = "still at the cap, the ACK leaves no flow either",
 	 .verdict = REDIRECT,
 	 .goes_on = true,
 	 .in = SEG_IN(A),
 	 .to = MX1,
-	 .after = "established+1 adopted+1 flows+1 load1+1 open1+1 in1+1",
-	 .flow = "established mx1 adopted",
+	 .after = "in1+1"},
+	{.name = "below it again, the next makes one",
+	 .verdict = REDIRECT,
+	 .goes_on = true,
+	 .setup = stateless_below_cap,
+	 .in = SEG_IN(A),
+	 .to = MX1,
+	 .after = "half_open+1 flows+1 load1+1 in1+1",
+	 .flow = "half_open mx1 adopted",
 	 .check = knows_no_syn},
 	{.name = "and the greeting is a flow's",
 	 .verdict = REDIRECT,
 	 .goes_on = true,
 	 .in = SEG_OUT(MX1, P | A),
 	 .as = VIP,
-	 .after = "out1+1",
+	 .after = "half_open-1 established+1 adopted+1 open1+1 out1+1",
 	 .flow = "established mx1 adopted"},
 };
 
@@ -132,8 +145,7 @@ static const struct row cap_on_closing[] = {
 	 .goes_on = true,
 	 .in = SEG_IN(A),
 	 .to = MX1,
-	 .after = "established+1 adopted+1 flows+1 load1+1 open1+1 in1+1",
-	 .flow = "established mx1 adopted"},
+	 .after = "in1+1"},
 };
 
 static const struct row full[] = {
@@ -185,37 +197,49 @@ static const struct row lost[] = {
 	 .xdp_passes = true,
 	 .in = {.from = CLIENT, .to = VIP, .flags = P | A, .seq = 99, .ack = 7, .data = 100},
 	 .to = MX1,
-	 .after = "established+1 adopted+1 flows+1 load1+1 open1+1 in1+1",
-	 .flow = "established mx1 adopted",
+	 .after = "half_open+1 flows+1 load1+1 in1+1",
+	 .flow = "half_open mx1 adopted",
 	 .check = knows_no_syn},
 	{.name = "a stray segment is adopted",
 	 .verdict = REDIRECT,
 	 .in = {.from = CLIENT, .to = VIP, .flags = A, .seq = 99, .ack = 7},
 	 .to = MX1,
-	 .after = "established+1 adopted+1 flows+1 load1+1 open1+1 in1+1",
-	 .flow = "established mx1 adopted",
+	 .after = "half_open+1 flows+1 load1+1 in1+1",
+	 .flow = "half_open mx1 adopted",
 	 .check = knows_no_syn},
 	{.name = "and answered",
 	 .verdict = REDIRECT,
 	 .goes_on = true,
-	 .in = SEG_OUT(MX1, A),
+	 .in = {.from = MX1, .to = CLIENT, .flags = A, .seq = 7, .ack = 99},
 	 .as = VIP,
-	 .after = "out1+1",
+	 .after = "half_open-1 established+1 adopted+1 open1+1 out1+1",
 	 .flow = "established mx1 adopted"},
-	{.name = "and reset, if the backend does not know it",
+	{.name = "and reset",
 	 .verdict = REDIRECT,
 	 .goes_on = true,
-	 .in = SEG_OUT(MX1, R),
+	 .in = {.from = MX1, .to = CLIENT, .flags = R, .seq = 7},
 	 .as = VIP,
 	 .after = "established-1 load1-1 open1-1 out1+1 backend_reset1+1 session+1",
 	 .flow = "closing mx1 adopted rst_out"},
-	{.name = "a stray segment is adopted beyond the cap",
+	{.name = "a stray segment that the backend does not know",
+	 .verdict = REDIRECT,
+	 .in = {.from = CLIENT, .to = VIP, .flags = A, .seq = 99, .ack = 7},
+	 .to = MX1,
+	 .after = "half_open+1 flows+1 load1+1 in1+1",
+	 .flow = "half_open mx1 adopted"},
+	{.name = "is reset by it, and was never a connection",
+	 .verdict = REDIRECT,
+	 .goes_on = true,
+	 .in = {.from = MX1, .to = CLIENT, .flags = R, .seq = 7},
+	 .as = VIP,
+	 .after = "half_open-1 load1-1 out1+1",
+	 .flow = "closing mx1 adopted rst_out"},
+	{.name = "a stray segment beyond the cap leaves no flow",
 	 .verdict = REDIRECT,
 	 .setup = cap_reached,
 	 .in = SEG_IN(A),
 	 .to = MX1,
-	 .after = "established+1 adopted+1 flows+1 load1+1 open1+1 in1+1",
-	 .flow = "established mx1 adopted"},
+	 .after = "stateless+1 in1+1"},
 	{.name = "a stray RST goes on, and leaves no flow",
 	 .verdict = REDIRECT,
 	 .in = SEG_IN(R),

@@ -13,8 +13,6 @@
 #include "harness.h"
 #include "stations.h"
 
-#include <bpf/bpf.h>
-
 static void two_vips(void)
 {
 	lab_vip(VIP2, VIP2_ID);
@@ -35,7 +33,7 @@ static void flow_with_second(void)
 /* One address that serves two services under two ids: the flow says which. */
 static void two_ids(void)
 {
-	lab_flow(MX2, MXLB_FLOW_ESTABLISHED, MXLB_FLOW_SYNACK);
+	lab_flow(MX2, MXLB_FLOW_ESTABLISHED, MARK_SYNACK);
 	lab_vip(VIP2, VIP2_ID);
 	lab_origin(MX1, VIP2_ID, 0);
 	lab_origin(MX1, VIP_ID, 1);
@@ -61,7 +59,7 @@ static void stateless_is_over(void)
 
 static void flow_of_mx2(void)
 {
-	lab_flow(MX2, MXLB_FLOW_ESTABLISHED, MXLB_FLOW_SYNACK);
+	lab_flow(MX2, MXLB_FLOW_ESTABLISHED, MARK_SYNACK);
 }
 
 static void no_service_record(void)
@@ -92,7 +90,7 @@ static void leaving(void)
 	struct mxlb_endpoint end = who_endpoint(VIP, lab_family);
 	struct mxlb_vip vip = {.id = VIP_ID, .service = SERVICE, .is_leaving = 1};
 
-	(void)bpf_map_update_elem(lab_map("vips"), &end, &vip, BPF_EXIST); /* rows would show */
+	lab_vip_put(&end, &vip);
 }
 
 static void leaving_established(void)

@@ -5,17 +5,17 @@
  */
 #include "state.h"
 
+#include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "mxlb/reasons.h"
-
-#define CPUS_MAX 512
 
 #define REASON_NAME(id, name, text) [MXLB_REASON_##id] = name,
 static const char *const reason_names[] = {MXLB_REASONS(REASON_NAME)};
@@ -51,18 +51,77 @@ static void read_counts(const char *map, __u32 key, __u64 *sum, unsigned words)
 			sum[word] += values[(unsigned)cpu * words + word];
 }
 
-static void read_tallies(struct state *state)
+static void load_add(struct mxlb_load *load, const struct mxlb_flow *flow, enum mxlb_family family)
+{
+	load->flows += flow->state != MXLB_FLOW_CLOSING;
+	load->open[family] += flow->state == MXLB_FLOW_ESTABLISHED;
+}
+
+static void census_add(struct census *census, const struct mxlb_flow_key *key,
+		       const struct mxlb_flow *flow, __u64 epoch)
+{
+	unsigned id = flow->backend <= BACKENDS ? flow->backend : 0;
+	bool is_v4 = !key->client.w[0] && !key->client.w[1] && key->client.w[2] == htonl(0xffff);
+
+	census->flows++;
+	census->half_open += flow->state == MXLB_FLOW_HALF_OPEN;
+	census->established += flow->state == MXLB_FLOW_ESTABLISHED;
+	load_add(&census->load[id], flow, is_v4 ? MXLB_V4 : MXLB_V6);
+	if (flow->epoch == (__u32)epoch)
+		load_add(&census->seen[id], flow, is_v4 ? MXLB_V4 : MXLB_V6);
+}
+
+void census_take(struct census *census, __u64 epoch)
+{
+	struct mxlb_flow_key key, *last = NULL;
+	struct mxlb_flow flow;
+
+	memset(census, 0, sizeof(*census));
+	for (; !bpf_map_get_next_key(lab_map("flows"), last, &key); last = &key)
+		if (lab_flow_get(&key, &flow))
+			census_add(census, &key, &flow, epoch);
+}
+
+static unsigned fragment_count(void)
+{
+	struct mxlb_fragment_key key, *last = NULL;
+	unsigned count = 0;
+
+	for (; !bpf_map_get_next_key(lab_map("fragments"), last, &key); last = &key)
+		count++;
+	return count;
+}
+
+static void read_tallies(struct state *state, struct census *census)
 {
 	struct mxlb_tallies tallies;
 
 	lab_get("tallies", 0, &tallies);
+	census_take(census, tallies.epoch);
 	note(state, tallies.half_open, "half_open");
 	note(state, tallies.established, "established");
 	note(state, tallies.adopted, "adopted");
 	note(state, tallies.table_full, "table_full");
 	note(state, tallies.events_lost, "events_lost");
 	note(state, tallies.stateless_until > lab_now(), "stateless");
-	note(state, lab_flow_count(), "flows");
+	note(state, census->flows, "flows");
+	/* Goes with `flows`: to be seen only where it does not. */
+	note(state, tallies.entries - census->flows, "entries_off");
+	note(state, fragment_count(), "fragments");
+}
+
+/* The sweeper's count goes with the table: to be seen only where it does not. */
+static void read_recount(struct state *state, const struct census *census, __u32 id)
+{
+	const struct mxlb_load *seen = &census->seen[id];
+	struct mxlb_recount recount;
+
+	lab_get("recounts", id, &recount);
+	note(state, recount.load.flows - seen->flows, "recount%u_off", id);
+	note(state,
+	     recount.load.open[MXLB_V4] + recount.load.open[MXLB_V6] - seen->open[MXLB_V4] -
+		     seen->open[MXLB_V6],
+	     "recount_open%u_off", id);
 }
 
 /* Numbers of the other family have an x: no row may ever change one. */
@@ -120,10 +179,14 @@ static void read_verdicts(struct state *state, enum side side)
 
 void state_read(struct state *state, enum side side)
 {
+	struct census census;
+
 	memset(state, 0, sizeof(*state));
-	read_tallies(state);
-	for (__u32 id = 1; id <= BACKENDS; id++)
+	read_tallies(state, &census);
+	for (__u32 id = 1; id <= BACKENDS; id++) {
 		read_backend(state, id);
+		read_recount(state, &census, id);
+	}
 	read_service(state);
 	lab_events_read();
 	note(state, lab_events[MXLB_EVENT_SESSION], "session");
@@ -146,11 +209,22 @@ void state_diff(const struct state *before, const struct state *after, char *tex
 	}
 }
 
+/* Marks of both sides, in the order of enum mark. */
+static __u32 flow_marks(const struct mxlb_flow *flow)
+{
+	__u32 in = flow->side[MXLB_IN].flags, out = flow->side[MXLB_OUT].flags;
+
+	return (out & MXLB_SIDE_SYN ? MARK_SYNACK : 0u) | (in & MXLB_SIDE_FIN ? MARK_FIN_IN : 0u) |
+	       (out & MXLB_SIDE_FIN ? MARK_FIN_OUT : 0u) |
+	       (in & MXLB_SIDE_ADOPTED ? MARK_ADOPTED : 0u) |
+	       (in & MXLB_SIDE_RST ? MARK_RST_IN : 0u) | (out & MXLB_SIDE_RST ? MARK_RST_OUT : 0u);
+}
+
 void state_flow(enum who client, __u16 vip, char *text, size_t len)
 {
 	static const char *const states[] = {"half_open", "established", "closing"};
-	static const char *const flags[] = {"synack", "fin_in",	 "fin_out", "adopted",
-					    "rst_in", "rst_out", "idle"};
+	static const char *const words[] = {"synack",  "fin_in", "fin_out",
+					    "adopted", "rst_in", "rst_out"};
 	struct mxlb_flow_key key = lab_key(client, vip);
 	struct mxlb_flow flow;
 	size_t used;
@@ -159,7 +233,7 @@ void state_flow(enum who client, __u16 vip, char *text, size_t len)
 	if (!lab_flow_get(&key, &flow))
 		return;
 	used = (size_t)snprintf(text, len, "%s mx%u", states[flow.state % 3], flow.backend);
-	for (unsigned bit = 0; bit < 7; bit++)
-		if (flow.flags & 1u << bit && used < len)
-			used += (size_t)snprintf(text + used, len - used, " %s", flags[bit]);
+	for (unsigned bit = 0; bit < sizeof(words) / sizeof(words[0]); bit++)
+		if (flow_marks(&flow) & 1u << bit && used < len)
+			used += (size_t)snprintf(text + used, len - used, " %s", words[bit]);
 }

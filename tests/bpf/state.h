@@ -8,7 +8,7 @@
 
 #include "lab.h"
 
-#define STATE_MAX  256
+#define STATE_MAX  320
 #define STATE_TEXT 512
 
 struct state {
@@ -19,6 +19,14 @@ struct state {
 	} of[STATE_MAX];
 	__u64 bytes; /* of all backends, both directions */
 };
+
+/* What a walk over the table finds. */
+struct census {
+	__u64 flows, half_open, established;
+	struct mxlb_load load[BACKENDS + 1]; /* of each backend: its live flows, and of these */
+	struct mxlb_load seen[BACKENDS + 1]; /* those that the sweeper's pass has counted */
+};
+void census_take(struct census *census, __u64 epoch);
 
 void state_read(struct state *state, enum side side);
 /* "name+1 name-1 ...": what `after` holds more, or less, than `before`. */

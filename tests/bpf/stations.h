@@ -15,8 +15,16 @@ void test_route(void **state);
 void test_rewrite(void **state);
 void test_trust(void **state);
 void test_refuse(void **state);
+void test_icmp(void **state);
+void test_fragment(void **state);
+void test_vlan(void **state);
+void test_answer(void **state);
+void test_tcp(void **state);
+void test_admit(void **state);
+void test_dsr(void **state);
+void test_tunnel(void **state);
+void test_jumbo(void **state);
 void test_sweep(void **state);
-void test_speed(void **state);
 void test_large(void **state);
 
 #endif

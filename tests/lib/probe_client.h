@@ -11,27 +11,57 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <cmocka.h>
 #include <event2/event.h>
 
+#include "addr.h"
 #include "probe.h"
 
 struct probe_client {
 	struct event_base *base;
 	struct conf_probe conf;
+	uint32_t mark;
+	bool is_astray; /* what on_connect finds */
 	unsigned n_connected, n_done;
+	struct mxlb_endpoint local; /* the client's end */
+	uint32_t mark_seen;	    /* of its socket */
 	struct probe_result result; /* without the lines */
 	char dialogue[4096];	    /* "S: text|C: text|" */
 	double run_seconds;	    /* till nothing was left on the loop */
 };
 
-static void on_connect(void *arg)
+static bool socket_is_at(int fd, const struct mxlb_endpoint *local)
+{
+	struct sockaddr_storage ss = {0}, want = {0};
+	socklen_t len = sizeof(ss), want_len = addr_sockaddr(&local->addr, local->port, &want);
+
+	return !getsockname(fd, (struct sockaddr *)&ss, &len) && len == want_len &&
+	       !memcmp(&ss, &want, len);
+}
+
+/* The mark of this process's socket at that end; the other end's has another port. */
+static uint32_t mark_of(const struct mxlb_endpoint *local)
+{
+	uint32_t mark = 0;
+	socklen_t len = sizeof(mark);
+
+	for (int fd = 0; fd < 1024; fd++)
+		if (socket_is_at(fd, local) && !getsockopt(fd, SOL_SOCKET, SO_MARK, &mark, &len))
+			return mark;
+	return 0;
+}
+
+static bool on_connect(const struct mxlb_endpoint *local, void *arg)
 {
 	struct probe_client *c = arg;
 
 	assert_int_equal(c->n_done, 0);
 	c->n_connected++;
+	c->local = *local;
+	c->mark_seen = mark_of(local);
+	return !c->is_astray;
 }
 
 static void on_done(const struct probe_result *result, void *arg)
@@ -75,6 +105,7 @@ static int client_start(struct probe_client *c, const struct mxlb_endpoint *to,
 	struct probe_spec spec = {
 		.addr = to->addr,
 		.port = to->port,
+		.mark = c->mark,
 		.conf = &c->conf,
 		.helo = "fallback.test",
 		.on_connect = on_connect,

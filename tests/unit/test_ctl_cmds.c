@@ -70,6 +70,11 @@ const struct mxlb_probe_count *health_count(const struct health *health,
 	return NULL;
 }
 
+bool health_probe_is_on_way(struct daemon *daemon, uint32_t vip, const struct mxlb_endpoint *local)
+{
+	return !vip;
+}
+
 const struct dataplane_interface *dataplane_interfaces(const struct dataplane *plane, size_t *n)
 {
 	*n = 2;
@@ -305,7 +310,7 @@ static void test_what_is_shown(void **state)
 		{"{\"argv\":[\"backend\",\"list\",\"mx\"]}", 4, "no such service"},
 		{"{\"argv\":[\"config\",\"show\"]}", 0, "\"idle_timeout\":\"15m\""},
 		{"{\"argv\":[\"metrics\"]}", 0, "# HELP mxlb_build_info"},
-		{"{\"argv\":[\"version\"]}", 0, "\"abi\":1,\"kernel\":"},
+		{"{\"argv\":[\"version\"]}", 0, "\"abi\":2,\"kernel\":"},
 	};
 
 	ASSERT_ROWS(rows);

@@ -114,7 +114,7 @@ static void test_every_line_is_a_sample_or_about_one(void **state)
 	struct seen seen = {0};
 
 	assert_int_equal(count_of(text, "# HELP "), count_of(text, "# TYPE "));
-	assert_int_equal(count_of(text, "# TYPE "), 28);
+	assert_int_equal(count_of(text, "# TYPE "), 29);
 	each_line(text, check_line, &seen);
 	assert_true(seen.n > 300);
 	free(seen.samples);
@@ -138,6 +138,7 @@ static void test_counters_are_there_from_the_start(void **state)
 		"mxlb_flows{table=\"established\"} 0",
 		"mxlb_flows_max{table=\"established\"} 262144",
 		"mxlb_flows_max{table=\"half_open\"} 65536",
+		"mxlb_flow_table_entries 0",
 		"mxlb_flow_table_full_total 0",
 		"mxlb_flows_adopted_total 0",
 		"mxlb_events_lost_total 0",
@@ -178,6 +179,7 @@ static void test_counters_come_through(void **state)
 		"mxlb_flows{table=\"established\"} 6",
 		"mxlb_flows{table=\"half_open\"} 7",
 		"mxlb_flows_adopted_total 8",
+		"mxlb_flow_table_entries 17",
 		"mxlb_flow_table_full_total 9",
 		"mxlb_events_lost_total 10",
 		"mxlb_service_syns_total{service=\"mx-in\",family=\"4\"} 11",
@@ -200,8 +202,12 @@ static void test_counters_come_through(void **state)
 	snap.interfaces[0].count.packets[MXLB_ACTION_REDIRECT] = 1001;
 	snap.interfaces[0].count.packets[MXLB_ACTION_DROP] = 4;
 	snap.drops[MXLB_REASON_BAD_FLAGS] = 5;
-	snap.tallies = (struct mxlb_tallies){
-		.established = 6, .half_open = 7, .adopted = 8, .table_full = 9, .events_lost = 10};
+	snap.tallies = (struct mxlb_tallies){.established = 6,
+					     .half_open = 7,
+					     .entries = 17,
+					     .adopted = 8,
+					     .table_full = 9,
+					     .events_lost = 10};
 	snap.services[0].count[MXLB_V4] =
 		(struct mxlb_service_count){.syns = 11, .connections = 12, .refused = 13};
 	mx1->load.open[MXLB_V6] = 15;

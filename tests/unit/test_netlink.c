@@ -2,7 +2,8 @@
 /*
  * What the netlink adapter sees of a kernel, in a network namespace of its own. The
  * kernel queues its messages before `ip` returns, so each test runs the loop for
- * little more than the gap between two calls of hops_changed.
+ * little more than the gap between two calls of hops_changed. VLAN devices are played,
+ * for not every kernel that runs the tests has them.
  */
 /* uses: netlink.c netlink_links.c netlink_request.c addr.c */
 #include <setjmp.h>
@@ -15,8 +16,13 @@
 #include <cmocka.h>
 
 #include <event2/event.h>
+#include <linux/if_ether.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <netlink/msg.h>
 
 #include "netlink.h"
+#include "netlink_priv.h"
 #include "private_net.h"
 
 #define GAP_MS	  50
@@ -33,6 +39,9 @@ static struct event_base *base;
 static struct netlink *netlink;
 static struct seen seen[SEEN_MAX];
 static size_t n_seen;
+static struct netlink_vlan vlans[SEEN_MAX];
+static enum netlink_change vlan_changes[SEEN_MAX];
+static size_t n_vlans;
 static unsigned n_hops;
 static uint64_t hops_ms, hops_gap_ms; /* of the last call, and since the one before */
 
@@ -59,6 +68,14 @@ static void on_link(enum netlink_change change, const struct netlink_link *link,
 	(void)snprintf(s->name, sizeof(s->name), "%s", link->name);
 }
 
+static void on_vlan(enum netlink_change change, const struct netlink_vlan *vlan, void *arg)
+{
+	assert_ptr_equal(arg, &n_hops);
+	assert_true(n_vlans < SEEN_MAX);
+	vlan_changes[n_vlans] = change;
+	vlans[n_vlans++] = *vlan;
+}
+
 static void on_hops(void *arg)
 {
 	assert_ptr_equal(arg, &n_hops);
@@ -80,6 +97,7 @@ static void settle(void)
 {
 	run_for(SETTLE_MS);
 	n_seen = 0;
+	n_vlans = 0;
 	n_hops = 0;
 }
 
@@ -153,15 +171,190 @@ static void test_link_mac_and_mtu_change_hops(void **state)
 	private_net_run("ip link set d1 address 02:00:00:00:00:99");
 	run_for(SETTLE_MS);
 	assert_int_equal(n_hops, 1);
-	assert_int_equal(n_seen, 0);
+	assert_int_equal(n_seen, 1);
+	assert_true(has_seen(NETLINK_CHANGED, "d1"));
 	settle();
 	private_net_run("ip link set d1 mtu 1400");
 	run_for(SETTLE_MS);
 	assert_int_equal(n_hops, 1);
+	assert_int_equal(n_seen, 0);
 	settle();
 	private_net_run("ip link set d1 alias something");
 	run_for(SETTLE_MS);
 	assert_int_equal(n_hops, 0);
+	private_net_run("ip link del d1");
+}
+
+/* ---- links as the kernel would tell of them ---- */
+
+struct played {
+	int type; /* RTM_NEWLINK or RTM_DELLINK */
+	int ifindex;
+	const char *name, *kind; /* kind NULL: no such attribute */
+	uint32_t below, master;
+	bool is_below_elsewhere;
+	uint16_t id, proto;
+};
+
+static void play_info(struct nl_msg *msg, const struct played *link)
+{
+	struct nlattr *info = nla_nest_start(msg, IFLA_LINKINFO), *data;
+
+	assert_non_null(info);
+	assert_int_equal(nla_put_string(msg, IFLA_INFO_KIND, link->kind), 0);
+	if (link->id) {
+		data = nla_nest_start(msg, IFLA_INFO_DATA);
+		assert_non_null(data);
+		assert_int_equal(nla_put_u16(msg, IFLA_VLAN_PROTOCOL, link->proto), 0);
+		assert_int_equal(nla_put_u16(msg, IFLA_VLAN_ID, link->id), 0);
+		nla_nest_end(msg, data);
+	}
+	nla_nest_end(msg, info);
+}
+
+static void play(const struct played *link)
+{
+	struct ifinfomsg head = {.ifi_family = AF_UNSPEC, .ifi_index = link->ifindex};
+	struct nl_msg *msg = nlmsg_alloc_simple(link->type, 0);
+
+	assert_non_null(msg);
+	assert_int_equal(nlmsg_append(msg, &head, sizeof(head), NLMSG_ALIGNTO), 0);
+	assert_int_equal(nla_put_string(msg, IFLA_IFNAME, link->name), 0);
+	assert_int_equal(nla_put_u32(msg, IFLA_MTU, 1500), 0);
+	if (link->below)
+		assert_int_equal(nla_put_u32(msg, IFLA_LINK, link->below), 0);
+	if (link->is_below_elsewhere)
+		assert_int_equal(nla_put_s32(msg, IFLA_LINK_NETNSID, 0), 0);
+	if (link->master)
+		assert_int_equal(nla_put_u32(msg, IFLA_MASTER, link->master), 0);
+	if (link->kind)
+		play_info(msg, link);
+	netlink_links_message(netlink, nlmsg_hdr(msg));
+	nlmsg_free(msg);
+}
+
+static void assert_vlan(size_t at, enum netlink_change change, unsigned device, unsigned below,
+			unsigned id, unsigned proto)
+{
+	assert_true(at < n_vlans);
+	assert_int_equal(vlan_changes[at], change);
+	assert_int_equal(vlans[at].ifindex, device);
+	assert_int_equal(vlans[at].tag.ifindex, below);
+	assert_int_equal(vlans[at].tag.id, id);
+	assert_int_equal(vlans[at].tag.proto, __builtin_bswap16((uint16_t)proto));
+}
+
+static void test_vlan_devices_come_and_go(void **state)
+{
+	struct played vlan = {.type = RTM_NEWLINK,
+			      .ifindex = 9001,
+			      .name = "d1.25",
+			      .kind = "vlan",
+			      .below = 9000,
+			      .id = 25,
+			      .proto = __builtin_bswap16(ETH_P_8021Q)};
+
+	play(&vlan);
+	assert_int_equal(n_vlans, 1);
+	assert_vlan(0, NETLINK_APPEARED, 9001, 9000, 25, 0x8100);
+	assert_true(has_seen(NETLINK_APPEARED, "d1.25"));
+	play(&vlan); /* told again */
+	vlan.name = "mail";
+	play(&vlan); /* renamed: takes the same tag */
+	assert_int_equal(n_vlans, 1);
+	vlan.type = RTM_DELLINK;
+	play(&vlan);
+	assert_int_equal(n_vlans, 2);
+	assert_vlan(1, NETLINK_VANISHED, 9001, 9000, 25, 0x8100);
+}
+
+static void test_a_vlan_device_that_takes_another_tag(void **state)
+{
+	struct played vlan = {.type = RTM_NEWLINK,
+			      .ifindex = 9001,
+			      .name = "d1.25",
+			      .kind = "vlan",
+			      .below = 9000,
+			      .id = 25,
+			      .proto = __builtin_bswap16(ETH_P_8021Q)};
+
+	play(&vlan);
+	vlan.id = 4094;
+	vlan.proto = __builtin_bswap16(ETH_P_8021AD);
+	play(&vlan);
+	assert_int_equal(n_vlans, 3);
+	assert_vlan(1, NETLINK_VANISHED, 9001, 9000, 25, 0x8100);
+	assert_vlan(2, NETLINK_APPEARED, 9001, 9000, 4094, 0x88a8);
+	vlan.type = RTM_DELLINK;
+	play(&vlan);
+	assert_vlan(3, NETLINK_VANISHED, 9001, 9000, 4094, 0x88a8);
+}
+
+/* A veth names its peer where a VLAN device names what is below it. */
+static void test_what_is_no_vlan_device_here(void **state)
+{
+	struct played links[] = {
+		{.ifindex = 9002, .name = "d2", .kind = "veth", .below = 9000},
+		{.ifindex = 9003, .name = "d3", .below = 9000},
+		{.ifindex = 9004, .name = "d4", .kind = "vlan", .below = 9000},
+		{.ifindex = 9008,
+		 .name = "d8",
+		 .kind = "macvlan",
+		 .below = 9000,
+		 .id = 25,
+		 .proto = 0x0081},
+		{.ifindex = 9005, .name = "d5", .kind = "vlan", .id = 25, .proto = 0x0081},
+		{.ifindex = 9006,
+		 .name = "d6",
+		 .kind = "vlan",
+		 .below = 9000,
+		 .is_below_elsewhere = true,
+		 .id = 25,
+		 .proto = 0x0081},
+	};
+
+	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
+		links[i].type = RTM_NEWLINK;
+		play(&links[i]);
+		assert_true(has_seen(NETLINK_APPEARED, links[i].name));
+		links[i].type = RTM_DELLINK;
+		play(&links[i]);
+	}
+	assert_int_equal(n_vlans, 0);
+}
+
+/* As into a VRF, which has routes of its own. */
+static void test_a_new_master_changes_hops(void **state)
+{
+	struct played link = {.type = RTM_NEWLINK, .ifindex = 9007, .name = "d7"};
+
+	play(&link);
+	settle();
+	play(&link);
+	run_for(SETTLE_MS);
+	assert_int_equal(n_hops, 0);
+	link.master = 9008;
+	play(&link);
+	run_for(SETTLE_MS);
+	assert_int_equal(n_hops, 1);
+	settle();
+	link.master = 0;
+	play(&link);
+	run_for(SETTLE_MS);
+	assert_int_equal(n_hops, 1);
+	link.type = RTM_DELLINK;
+	play(&link);
+}
+
+static void test_the_list_of_vlan_devices_has_nothing_else(void **state)
+{
+	struct netlink_vlan *list;
+	size_t n = 7;
+
+	private_net_run("ip link add name d1 type veth peer name d1-");
+	assert_int_equal(netlink_vlans(netlink, &list, &n), 0);
+	assert_int_equal(n, 0);
+	assert_null(list);
 	private_net_run("ip link del d1");
 }
 
@@ -170,9 +363,17 @@ static void test_link_mac_and_mtu_change_hops(void **state)
 static void test_routes_and_addresses_change_hops(void **state)
 {
 	static const char *const changes[] = {
-		"ip addr add 10.1.0.1/24 dev d1",	"ip route add 192.0.2.0/24 via 10.1.0.2",
-		"ip -6 route add 2001:db8::/64 dev d1", "ip route del 192.0.2.0/24",
-		"ip rule add from 10.1.0.9 lookup 7",	"ip nexthop add id 1 via 10.1.0.2 dev d1",
+		"ip addr add 10.1.0.1/24 dev d1",
+		"ip -6 addr add fd01::1/64 dev d1 nodad",
+		"ip route add 192.0.2.0/24 via 10.1.0.2",
+		"ip route replace 192.0.2.0/24 via 10.1.0.3",
+		"ip -6 rule add from fd01::9 lookup 7",
+		"ip nexthop replace id 2 via fd01::2 dev d1",
+		"ip nexthop replace id 2 via fd01::3 dev d1",
+		"ip -6 route add 2001:db8::/64 dev d1",
+		"ip route del 192.0.2.0/24",
+		"ip rule add from 10.1.0.9 lookup 7",
+		"ip nexthop add id 1 via 10.1.0.2 dev d1",
 		"ip addr del 10.1.0.1/24 dev d1",
 	};
 
@@ -181,9 +382,10 @@ static void test_routes_and_addresses_change_hops(void **state)
 		settle();
 		private_net_run("%s", changes[i]);
 		run_for(SETTLE_MS);
-		if (n_hops != 1)
+		/* An IPv6 address is finished in the background, and told of twice. */
+		if (n_hops < 1 || n_hops > 2)
 			print_error("%s: %u calls\n", changes[i], n_hops);
-		assert_int_equal(n_hops, 1);
+		assert_in_range(n_hops, 1, 2);
 	}
 	private_net_run("ip link del d1");
 }
@@ -292,7 +494,7 @@ static void test_lost_messages_are_made_up_for(void **state)
 
 static int group_setup(void **state)
 {
-	static const struct netlink_ops ops = {on_link, on_hops};
+	static const struct netlink_ops ops = {on_link, on_vlan, on_hops};
 
 	if (private_net_enter() != 0)
 		return -1;
@@ -329,6 +531,11 @@ int main(void)
 		TEST(test_link_renamed),
 		TEST(test_link_that_leaves_a_bridge_is_still_there),
 		TEST(test_link_mac_and_mtu_change_hops),
+		TEST(test_vlan_devices_come_and_go),
+		TEST(test_a_vlan_device_that_takes_another_tag),
+		TEST(test_what_is_no_vlan_device_here),
+		TEST(test_a_new_master_changes_hops),
+		TEST(test_the_list_of_vlan_devices_has_nothing_else),
 		TEST(test_routes_and_addresses_change_hops),
 		TEST(test_hops_come_together_and_apart),
 		TEST(test_neighbours_count_by_mac),

@@ -316,7 +316,7 @@ static void test_adoption(void **state)
 /* The kernel's view while a plan is carried out: which legs are up, which ids stand in
  * which ring. */
 struct kernel {
-	struct mxlb_backend backends[64];
+	struct mxlb_backend backends[256];
 	const struct dp_ring *rings[2], *standbys[2];
 };
 
@@ -376,6 +376,29 @@ static bool kernel_serves(const struct kernel *kernel, int family)
 	       ring_serves(kernel, kernel->standbys[family], family);
 }
 
+/* Now and then a reload changes the mode, and all backends are new ones. */
+static struct model *random_mode(const struct line *lines, size_t n, const struct model *old)
+{
+	struct conf *conf = conf_make(lines, n);
+	struct model *model;
+
+	conf->services[0].forward = old ? old->services[0]->conf->forward : MXLB_NAT;
+	if (!(rand() % 10))
+		conf->services[0].forward = rand() % 3;
+	model = model_new(conf, old, NOW);
+	assert_non_null(model);
+	return model;
+}
+
+static void random_source(struct model_backend *b, enum mxlb_family family)
+{
+	struct mxlb_addr source = {0};
+
+	if (rand() % 3)
+		source.w[3] = 1 + rand() % 2;
+	(void)model_leg_source(b, family, &source, NOW);
+}
+
 static struct model *random_model(const struct model *old)
 {
 	static const char *const names[RANDOM_BACKENDS] = {"a", "b", "c", "d", "e", "f"};
@@ -393,7 +416,7 @@ static struct model *random_model(const struct model *old)
 	}
 	if (!n)
 		lines[n++] = (struct line){"a", v4[0], v6[0], 10};
-	model = model_make(lines, n, old);
+	model = random_mode(lines, n, old);
 	for (size_t i = 0; i < model->services[0]->n_backends; i++) {
 		struct model_backend *b = model->services[0]->backends[i];
 
@@ -403,7 +426,9 @@ static struct model *random_model(const struct model *old)
 			b->leg[family].verdict.state = rand() % 3 ? HEALTH_UP : HEALTH_DOWN;
 			b->leg[family].verdict.reason =
 				rand() % 2 ? HEALTH_CONNECT_REFUSED : HEALTH_GREETING_4XX;
+			random_source(b, family);
 		}
+		model_legs_lend(b);
 	}
 	return model;
 }

@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <net/if.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/syscall.h>
@@ -22,6 +23,8 @@
 #include <linux/capability.h>
 
 #include "conf.h"
+#include "mem.h"
+#include "netlink.h"
 #include "preflight.h"
 #include "private_net.h"
 
@@ -181,6 +184,63 @@ static void test_veth_is_told_of(void **state)
 	assert_not_found("veth");
 }
 
+/* Instead of the adapter's: VLAN devices on these, for not every kernel that runs the
+ * tests has them. */
+static const char *below_vlans[2];
+
+int netlink_new(struct event_base *base, const struct netlink_ops *ops, void *arg,
+		struct netlink **netlink)
+{
+	assert_null(base);
+	*netlink = (struct netlink *)below_vlans;
+	return 0;
+}
+
+void netlink_free(struct netlink *netlink)
+{
+	assert_ptr_equal(netlink, below_vlans);
+}
+
+int netlink_vlans(struct netlink *netlink, struct netlink_vlan **vlans, size_t *n)
+{
+	assert_ptr_equal(netlink, below_vlans);
+	*vlans = NULL;
+	*n = 0;
+	for (size_t i = 0; i < 2 && below_vlans[i]; i++) {
+		*vlans = mem_append(*vlans, n, sizeof(**vlans));
+		(*vlans)[i].tag.ifindex = if_nametoindex(below_vlans[i]);
+		(*vlans)[i].tag.id = 25;
+		(*vlans)[i].ifindex = 1000;
+	}
+	return 0;
+}
+
+static void test_tags_that_xdp_may_not_see(void **state)
+{
+	private_net_run("ethtool -K e0 rxvlan on >/dev/null");
+	below_vlans[0] = "e1";
+	below_vlans[1] = "e0";
+	assert_int_equal(look("interfaces: [e0]\ndatapath: xdp", "192.0.2.25", BACKENDS_V4), 0);
+	assert_found("warn: e0 has VLAN devices, and takes tags off before XDP sees a frame "
+		     "(rx-vlan-offload), so that XDP takes their packets for its own; run: "
+		     "ethtool -K e0 rxvlan off, or set datapath: auto for it\n");
+	assert_not_found("e1 has VLAN");
+	assert_int_equal(look("interfaces: [e0]\ndatapath: xdp-generic", "192.0.2.25", BACKENDS_V4),
+			 0);
+	assert_found("warn: e0 has VLAN");
+	assert_int_equal(look("interfaces: [e0]\ndatapath: auto", "192.0.2.25", BACKENDS_V4), 0);
+	assert_not_found("VLAN");
+	assert_int_equal(look("interfaces: [e0]\ndatapath: tc", "192.0.2.25", BACKENDS_V4), 0);
+	assert_not_found("VLAN");
+	private_net_run("ethtool -K e0 rxvlan off >/dev/null");
+	assert_int_equal(look("interfaces: [e0]\ndatapath: xdp", "192.0.2.25", BACKENDS_V4), 0);
+	assert_not_found("VLAN");
+	private_net_run("ethtool -K e0 rxvlan on >/dev/null");
+	below_vlans[1] = NULL;
+	assert_int_equal(look("interfaces: [e0]\ndatapath: xdp", "192.0.2.25", BACKENDS_V4), 0);
+	assert_not_found("VLAN");
+}
+
 /* ---- VIPs ---- */
 
 static void test_vips_that_are_not_here(void **state)
@@ -316,6 +376,7 @@ int main(void)
 		TEST(test_forwarding_of_ipv6_only_where_it_is_used),
 		TEST(test_ipv6_disabled),
 		TEST(test_veth_is_told_of),
+		TEST(test_tags_that_xdp_may_not_see),
 		TEST(test_vips_that_are_not_here),
 		TEST(test_old_kernels),
 		TEST(test_no_capabilities),

@@ -7,6 +7,7 @@
 /* uses: probe.c conn.c smtp_fsm.c verdict.c addr.c */
 #include <signal.h>
 
+#include "conn.h"
 #include "probe_client.h"
 #include "script_server.h"
 
@@ -247,6 +248,82 @@ static void test_source_address(void **state)
 	assert_reason(&c, HEALTH_OK);
 }
 
+static bool may_mark(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), mark = 1;
+	bool may = !setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark));
+
+	close(fd);
+	return may;
+}
+
+/* Unmarked it would go the direct way, and prove what it should not. */
+static void test_mark(void **state)
+{
+	static const char *const script[SCRIPT_WORDS_MAX] = {HELLO, FAREWELL};
+	struct script_server s = {.script = script};
+	struct probe *probe;
+	struct probe_client c;
+
+	script_server_start(&s, MXLB_V4);
+	client_init(&c);
+	c.mark = 0x6d780007;
+	if (!may_mark()) {
+		assert_int_equal(client_start(&c, &s.at, &probe), -EPERM);
+		c.mark = 0;
+	}
+	client_run(&c, &s.at);
+	script_server_join(&s);
+	assert_int_equal(c.mark_seen, c.mark);
+	assert_reason(&c, HEALTH_OK);
+}
+
+/* It has connected, but not by the way that it should have taken. */
+static void test_astray(void **state)
+{
+	static const char *const script[SCRIPT_WORDS_MAX] = {"silent"};
+	struct script_server s = {.script = script};
+	struct probe_client c;
+
+	script_server_start(&s, MXLB_V4);
+	client_init(&c);
+	c.is_astray = true;
+	client_run(&c, &s.at);
+	script_server_join(&s);
+	assert_string_equal(s.trouble, "");
+	assert_int_equal(c.n_connected, 1);
+	assert_reason(&c, HEALTH_UNREACHABLE);
+	assert_false(c.result.connected);
+	assert_string_equal(c.dialogue, "");
+}
+
+/* Our own address on the way to another: of loopback the loopback's, or as it is told. */
+static void test_source_on_the_way(void **state)
+{
+	static const struct {
+		const char *to, *from, *source;
+	} ways[] = {
+		{"127.0.0.1", NULL, "127.0.0.1"},
+		{"127.0.0.1", "127.0.0.7", "127.0.0.7"},
+		{"::1", NULL, "::1"},
+	};
+	struct mxlb_addr to, from, source;
+	char text[ADDR_TEXT_MAX];
+
+	for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
+		memset(&from, 0, sizeof(from));
+		assert_int_equal(addr_parse(ways[i].to, &to), 0);
+		if (ways[i].from)
+			assert_int_equal(addr_parse(ways[i].from, &from), 0);
+		assert_int_equal(conn_source(&to, &from, &source), 0);
+		assert_string_equal(addr_format(&source, text), ways[i].source);
+	}
+	assert_int_equal(addr_parse("127.0.0.1", &to), 0);
+	assert_int_equal(addr_parse("192.0.2.77", &from), 0);
+	assert_int_equal(conn_source(&to, &from, &source), -EADDRNOTAVAIL);
+	assert_string_equal(addr_format(&source, text), "::1"); /* as it was */
+}
+
 static void test_our_own_faults(void **state)
 {
 	struct mxlb_endpoint to = {.port = htons(25)};
@@ -317,6 +394,9 @@ int main(void)
 		cmocka_unit_test(test_connect_timeout),
 		cmocka_unit_test(test_unreachable),
 		cmocka_unit_test(test_source_address),
+		cmocka_unit_test(test_source_on_the_way),
+		cmocka_unit_test(test_mark),
+		cmocka_unit_test(test_astray),
 		cmocka_unit_test(test_our_own_faults),
 		cmocka_unit_test(test_cancel_before_connect),
 		cmocka_unit_test(test_cancel_while_talking),

@@ -189,7 +189,7 @@ static void test_status(void **state)
 	struct snapshot snap = lab_snapshot(*state);
 	json_t *doc;
 
-	snap.tallies = (struct mxlb_tallies){.established = 3, .half_open = 1};
+	snap.tallies = (struct mxlb_tallies){.established = 3, .half_open = 1, .entries = 6};
 	doc = view_status(&snap);
 	assert_int_equal(json_array_size(json_object_get(doc, "services")), 2);
 	json_object_del(doc, "services");
@@ -199,7 +199,8 @@ static void test_status(void **state)
 			"\"ok\":true,\"loaded\":\"2023-11-14T22:13:20Z\"},"
 			"\"interfaces\":[{\"name\":\"eth0\",\"datapath\":\"xdp\",\"note\":\"\"},"
 			"{\"name\":\"eth1\",\"datapath\":\"tc\",\"note\":\"as configured\"}],"
-			"\"flows\":{\"established\":3,\"half_open\":1,\"max\":262144}}");
+			"\"flows\":{\"established\":3,\"half_open\":1,\"entries\":6,"
+			"\"max\":262144}}");
 	lab_snapshot_free(&snap);
 }
 
@@ -241,11 +242,12 @@ static void test_flow(void **state)
 				    .vip = model->services[0]->vips[1].id};
 	struct mxlb_flow flow = {
 		.created = 1000000000,
-		.seen = 3500000000,
+		.seen = 3337, /* ticks of 1.048576 ms: 3.499 s */
 		.state = MXLB_FLOW_ESTABLISHED,
 		.backend = lab_backend(model, "mx-in", "mx2")->id,
 		.service = model->services[0]->id,
-		.bytes = {2100, 900},
+		.bytes_in = 2100,
+		.bytes_out = 900,
 	};
 
 	memcpy(key.client.b, "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x07", 16);
@@ -261,12 +263,23 @@ static void test_flow_of_strangers(void **state)
 {
 	struct mxlb_flow_key key = {.client = {.b = {[10] = 255, 255, 203, 0, 113, 7}}};
 	struct mxlb_flow flow = {
-		.created = 10, .seen = 20, .state = 9, .backend = 99, .service = 99};
+		.created = 10, .seen = 1, .state = 9, .backend = 99, .service = 99};
 
 	assert_document(flow_document(*state, &key, &flow, 5),
 			"{\"schema\":\"mxlb.flow/1\",\"service\":\"\",\"client\":\"203.0.113.7:0\","
 			"\"vip\":\"\",\"backend\":\"\",\"state\":\"\",\"age_seconds\":0.0,"
 			"\"idle_seconds\":0.0,\"bytes_in\":0,\"bytes_out\":0}");
+}
+
+/* The tick of its last packet was 256 before they went round, and now is 256 after. */
+static void test_flow_whose_ticks_have_gone_round(void **state)
+{
+	struct mxlb_flow_key key = {0};
+	struct mxlb_flow flow = {.seen = 0xffffff00};
+	json_t *doc = flow_document(*state, &key, &flow, (1ull << 52) + (256ull << 20) + 99);
+
+	assert_document(json_incref(json_object_get(doc, "idle_seconds")), "0.536");
+	json_decref(doc);
 }
 
 static void test_probe(void **state)
@@ -373,6 +386,7 @@ int main(void)
 		TEST(test_what_is_well),
 		TEST(test_flow),
 		TEST(test_flow_of_strangers),
+		TEST(test_flow_whose_ticks_have_gone_round),
 		TEST(test_probe),
 		TEST(test_probe_that_never_connected),
 		TEST(test_config_in_force),
