@@ -46,10 +46,7 @@ static __always_inline int flow_find_in(struct pkt *p)
 {
 	struct mxlb_flow *flow;
 
-	p->key.client = p->src.addr;
-	p->key.client_port = p->src.port;
-	p->key.vip = p->vip;
-	flow = bpf_map_lookup_elem(&flows, &p->key);
+	flow = bpf_map_lookup_elem(&flows, pkt_make_key(&p->src, p->vip));
 	/* Busy senders reuse ports: a SYN on a finished flow starts a new one. */
 	if (!flow || (pkt_is_syn(p) && flow->state == MXLB_FLOW_CLOSING)) {
 		p->flow = flow; /* to be replaced: service and backend are of today */
@@ -95,13 +92,12 @@ static __always_inline int flow_find_other(struct pkt *p)
 {
 	struct mxlb_origin origin = *p->origin;
 	struct mxlb_flow *flow;
-	int vip = flow_search(&p->key, &origin);
+	int vip = flow_search(pkt_key(p), &origin);
 
 	if (!vip)
 		return flow_guess(p);
 	p->vip = vip;
-	p->key.vip = vip;
-	flow = bpf_map_lookup_elem(&flows, &p->key);
+	flow = bpf_map_lookup_elem(&flows, pkt_make_key(&p->dst, vip));
 	if (!flow)
 		return VERDICT_PASS;
 	flow_use(p, flow);
@@ -112,12 +108,9 @@ static __always_inline int flow_find_out(struct pkt *p)
 {
 	struct mxlb_flow *flow;
 
-	p->key.client = p->dst.addr;
-	p->key.client_port = p->dst.port;
 	if (p->origin)
 		p->vip = p->origin->of[0].vip;
-	p->key.vip = p->vip;
-	flow = bpf_map_lookup_elem(&flows, &p->key);
+	flow = bpf_map_lookup_elem(&flows, pkt_make_key(&p->dst, p->vip));
 	if (flow && (!p->origin || flow->backend == p->origin->of[0].backend)) {
 		flow_use(p, flow);
 		return VERDICT_GO_ON;
@@ -189,7 +182,7 @@ static __always_inline void flow_go_stateless(struct pkt *p)
 		return;
 	__sync_fetch_and_add(&tally->table_full, 1);
 	if (until < p->now)
-		emit_table_full(&p->key, p->now);
+		emit_table_full(pkt_key(p), p->now);
 }
 
 /* A flow as this packet begins it, in the scratch space. */
@@ -227,7 +220,7 @@ static __always_inline struct mxlb_flow *flow_begin(const struct pkt *p)
 /* Where it is not remembered, a finished flow must go: later packets would follow it. */
 static __always_inline int flow_forget(struct pkt *p)
 {
-	if (p->flow && pkt_is_syn(p) && !bpf_map_delete_elem(&flows, &p->key))
+	if (p->flow && pkt_is_syn(p) && !bpf_map_delete_elem(&flows, pkt_key(p)))
 		flow_count_gone();
 	p->flow = NULL;
 	flow_go_stateless(p);
@@ -248,7 +241,7 @@ static __always_inline int flow_insert(struct pkt *p)
 	p->flow = NULL;
 	if (!flow)
 		return -MXLB_REASON_FLOW_GONE;
-	err = bpf_map_update_elem(&flows, &p->key, flow, is_replaced ? BPF_ANY : BPF_NOEXIST);
+	err = bpf_map_update_elem(&flows, pkt_key(p), flow, is_replaced ? BPF_ANY : BPF_NOEXIST);
 	if (!err) {
 		flow_count_new(flow, is_replaced);
 		return VERDICT_GO_ON;

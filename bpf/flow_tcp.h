@@ -144,7 +144,7 @@ static __always_inline void flow_see_end(struct pkt *p, struct mxlb_side *side)
 		if (!flow_is_in_window(p, p->seq))
 			return;
 		__sync_fetch_and_or(&side->flags, MXLB_SIDE_RST);
-		flow_close(&p->key, flow, p->now,
+		flow_close(pkt_key(p), flow, p->now,
 			   p->direction == MXLB_IN ? MXLB_END_CLIENT_RESET
 						   : MXLB_END_BACKEND_RESET);
 		return;
@@ -155,7 +155,7 @@ static __always_inline void flow_see_end(struct pkt *p, struct mxlb_side *side)
 	flags = flow->side[MXLB_IN].flags & flow->side[MXLB_OUT].flags;
 	if ((flags & MXLB_SIDE_FIN) ||
 	    (p->forward != MXLB_NAT && !(flow->side[MXLB_OUT].flags & MXLB_SIDE_SEEN)))
-		flow_close(&p->key, flow, p->now, MXLB_END_FIN);
+		flow_close(pkt_key(p), flow, p->now, MXLB_END_FIN);
 }
 
 static __always_inline void flow_hear(struct pkt *p)

@@ -94,13 +94,12 @@ struct pkt {
 	struct mxlb_endpoint src, dst; /* parse */
 	struct mxlb_addr gateway;      /* route: whom to resolve, without a neighbour */
 
-	struct mxlb_flow_key key; /* flow */
-	struct mxlb_hop hop;	  /* route: the next hop */
-	struct mxlb_endpoint to;  /* route: what rewrite puts in the place of pkt_from */
+	struct mxlb_hop hop;	 /* route: the next hop */
+	struct mxlb_endpoint to; /* route: what rewrite puts in the place of pkt_from */
 };
 
 /* What is zero from the start, and known to the verifier after parse. */
-#define PKT_HEAD __builtin_offsetof(struct pkt, key)
+#define PKT_HEAD __builtin_offsetof(struct pkt, hop)
 #define PKT_SKIP __builtin_offsetof(struct pkt, now)
 
 /* A border for the verifier: it forgets what it knows of the scalars, and so looks at the
@@ -122,6 +121,22 @@ __noinline int pkt_forget_decided(struct pkt_decided *p)
 {
 	asm volatile("" : "+r"(p) : : "memory");
 	return p ? 0 : 1;
+}
+
+/* The flow's key: the client's end, with the VIP's id in its spare half word, so that no
+ * copy stands between the packet and the look-up. The last word is written as one, as it
+ * will be read: a processor waits where it has to put a word together. */
+static __always_inline struct mxlb_flow_key *pkt_make_key(struct mxlb_endpoint *client, __u16 vip)
+{
+	__u32 last = client->port | (__u32)vip << 16;
+
+	__builtin_memcpy(&client->port, &last, sizeof(last));
+	return (struct mxlb_flow_key *)client;
+}
+
+static __always_inline struct mxlb_flow_key *pkt_key(struct pkt *p)
+{
+	return (struct mxlb_flow_key *)(p->direction == MXLB_IN ? &p->src : &p->dst);
 }
 
 /* The endpoint that NAT changes: the VIP on the way in, the backend on the way out. */

@@ -36,7 +36,7 @@ static __always_inline int probe_path_ipv4(struct pkt *p, __u32 diff, int is_sou
 
 /* A device may have summed the whole packet up for the kernel, to which this one goes. The
  * helper for TCP's checksum has taken that along, as it must where the header before has a
- * checksum of its own to make up for the address. Here it has none, hence the flag. */
+ * checksum of its own to make up for the address. Here it has none. */
 static __always_inline int probe_path_ipv6(struct pkt *p, int is_source, const struct mxlb_addr *to)
 {
 	__u32 at = is_source ? offsetof(struct ipv6hdr, saddr) : offsetof(struct ipv6hdr, daddr);
@@ -112,11 +112,11 @@ __noinline int probe_path_take(HOOK_CTX *ctx, struct probe_answer *answer)
 	return probe_path_readdress(&p, 1, &backend->addr);
 }
 
-/* A segment from a VIP that belongs to no flow. p->key is set. XDP leaves it to TC. */
+/* A segment from a VIP that belongs to no flow. XDP leaves it to TC. */
 static __always_inline int probe_path_back(struct pkt *p)
 {
 	struct probe_answer answer = {
-		.key = p->key,
+		.key = *pkt_key(p),
 		.vip = p->src.addr,
 		.family = p->family,
 		.l3 = p->l3,

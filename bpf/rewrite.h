@@ -41,14 +41,15 @@ static __always_inline int rewrite_ipv4(const struct pkt *p, struct iphdr *ip)
 {
 	__be16 *ttl = (__be16 *)&ip->ttl; /* with the protocol: one 16-bit word */
 	__be32 *addr = p->direction == MXLB_IN ? &ip->daddr : &ip->saddr;
-	__be16 before;
+	__be16 before, after;
 	__u64 diff;
 
 	if ((void *)(ip + 1) > hook_end(p))
 		return -MXLB_REASON_REWRITE_FAILED;
 	before = *ttl;
-	ip->ttl--;
-	diff = csum_diff16(before, *ttl);
+	after = bpf_htons(bpf_ntohs(before) - 0x100);
+	*ttl = after;
+	diff = csum_diff16(before, after);
 	if (p->forward == MXLB_NAT) {
 		diff += (__u64)(__u32) ~*addr + p->to.addr.w[3];
 		*addr = p->to.addr.w[3];

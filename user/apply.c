@@ -59,8 +59,11 @@ int apply_commit(struct daemon *daemon)
 	plan_want(daemon->model, clock_now_ms(), &want);
 	plan_diff(&apply->current, &want, &plan);
 	err = dpmaps_apply(daemon->maps, &plan, &want, &what);
-	if (plan.n_steps)
+	if (plan.n_steps) {
 		log_debug("plan: %zu steps", plan.n_steps);
+		/* A backend's id may have come to another address than the hop kept for it. */
+		(void)dpmaps_hops_changed(daemon->maps);
+	}
 	plan_free(&plan);
 	if (!err) {
 		dp_state_free(&apply->current);

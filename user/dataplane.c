@@ -25,9 +25,31 @@
 #include "mxlb_tc.skel.h"
 #include "mxlb_xdp.skel.h"
 
+/* The verifier's last words about a program, for a report; "" without any. */
+static char refusal[256];
+
+/* Of the verifier's log, which may have megabytes, the line before its statistics. */
+static void refusal_take(char *log)
+{
+	char *end = strstr(log, "\nprocessed "), *line;
+
+	if (!end)
+		return;
+	*end = '\0';
+	line = strrchr(log, '\n');
+	(void)snprintf(refusal, sizeof(refusal), "%s", line ? line + 1 : log);
+}
+
+/* What fails is told by its caller, with the remedy. */
 static int libbpf_say(enum libbpf_print_level level, const char *fmt, va_list args)
 {
-	return 0; /* what fails is told by its caller, with the remedy */
+	char *text = NULL;
+
+	if (level == LIBBPF_WARN && vasprintf(&text, fmt, args) >= 0) {
+		refusal_take(text);
+		free(text);
+	}
+	return 0;
 }
 
 static void maps_dir(const struct dataplane *plane, char *path, size_t len)
@@ -120,7 +142,12 @@ static int maps_open(struct dataplane *plane)
 
 static void load_failed(int err, const char *dir, char *why, size_t why_len)
 {
-	if (err == -EPERM || err == -EACCES)
+	if (refusal[0])
+		snprintf(why, why_len,
+			 "data path: this kernel's verifier refused a program: %s (%s); that is a "
+			 "fault of mxlb: report it with the output of uname -r",
+			 refusal, strerror(-err));
+	else if (err == -EPERM || err == -EACCES)
 		snprintf(why, why_len,
 			 "data path: the kernel refused it: %s; run mxlbd as root (it needs "
 			 "CAP_BPF, "

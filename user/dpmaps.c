@@ -178,12 +178,31 @@ static int service_del(struct dpmaps *maps, uint32_t id)
 	return err ? err : name_del(maps, MXLB_NAME_SERVICE, id);
 }
 
+/* Does the id stand for other addresses than before? */
+static bool backend_moves(struct dpmaps *maps, uint32_t id, const struct mxlb_backend *value)
+{
+	struct mxlb_backend old;
+	bool moves = false;
+
+	if (bpf_map_lookup_elem(maps->fds.backends, &id, &old))
+		return true;
+	for (int family = 0; family < MXLB_FAMILIES; family++)
+		moves |= memcmp(&old.leg[family].addr, &value->leg[family].addr,
+				sizeof(old.leg[family].addr)) != 0;
+	return moves || old.forward != value->forward;
+}
+
+/* The data path keeps next hops by backend id, too: it must forget those of an id's earlier
+ * owner before a ring leads to the new one. */
 static int backend_set(struct dpmaps *maps, const struct dp_backend *backend,
 		       const struct mxlb_backend *value)
 {
+	bool moves = backend_moves(maps, backend->id, value);
 	int err = name_set(maps, MXLB_NAME_BACKEND, backend->id, backend->name);
 
-	return err ? err : set(maps->fds.backends, &backend->id, value);
+	if (!err)
+		err = set(maps->fds.backends, &backend->id, value);
+	return err || !moves ? err : dpmaps_hops_changed(maps);
 }
 
 /* The addresses stay until the id is used again: the last packets of flows that are
@@ -322,8 +341,7 @@ int dpmaps_apply(struct dpmaps *maps, const struct plan *plan, const struct dp_s
 	err = doors_fill(maps->doors, want);
 	if (err)
 		*what = "doors";
-	/* Hops are kept by backend: one that has moved must be asked for anew. */
-	return err ? err : dpmaps_hops_changed(maps);
+	return err;
 }
 
 /* ---- what is there ---- */

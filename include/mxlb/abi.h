@@ -157,7 +157,8 @@ struct mxlb_name {
 	char text[MXLB_NAME_MAX]; /* NUL-terminated; a backend's is "service/backend" */
 };
 
-/* flows: one entry per connection, for both directions. */
+/* flows: one entry per connection, for both directions. The key is laid out as the client's
+ * endpoint, with the VIP's id in the place of its zero. */
 struct mxlb_flow_key {
 	struct mxlb_addr client;
 	__be16 client_port;

@@ -45,7 +45,7 @@ static __u32 map_id(const char *name)
 }
 
 /* The lab's program of that name: of all that the kernel has, the one with the lab's maps. */
-static int lab_program(const char *name)
+static int bench_program(const char *name)
 {
 	__u32 id = 0, flows = map_id("flows");
 
@@ -109,7 +109,7 @@ static void programs_find(enum hook hook, const struct bpf_object *object, const
 		ours[hook][stage] =
 			bpf_program__fd(bpf_object__find_program_by_name(object, prologues[stage]));
 		alone[hook][stage] = stage == BENCH_MXLB
-					     ? lab_program(mxlb)
+					     ? bench_program(mxlb)
 					     : bpf_program__fd(bpf_object__find_program_by_name(
 						       object, stages[stage]));
 		stage_set(table, stage, alone[hook][stage]);

@@ -104,13 +104,13 @@ static void print_line(const struct bench_line *line)
 
 	printf("  %-22s| %6.1f ", aim->name, line->nothing.median);
 	if (is_against_floor)
-		printf("%7.1f %7.1f  %5.2f  | %5.1f %6.1f ", line->floor.median, line->mxlb.median,
+		printf("%7.1f %7.1f  %5.2f  | %5.1f %6.1f", line->floor.median, line->mxlb.median,
 		       line->ratio_all.median, line->net_floor.median, line->net_mxlb.median);
 	else
-		printf("        %7.1f         |       %6.1f ", line->mxlb.median,
+		printf("        %7.1f         |       %6.1f", line->mxlb.median,
 		       line->net_mxlb.median);
 	if (aim->limit)
-		printf(" %5.2f [%.2f %.2f] <= %.1f %s", line->ratio.median, line->ratio.low,
+		printf("  %5.2f [%.2f %.2f] <= %.1f %s", line->ratio.median, line->ratio.low,
 		       line->ratio.high, aim->limit, judge(line->is_met));
 	printf("\n");
 }
@@ -147,10 +147,12 @@ static void report_growth(json_t *all, enum hook hook, enum mxlb_family family,
 	printf("  %-3s %s  %-15s| floor x %.2f  mxlb x %.2f  ratio %.2f, then %.2f +- %.2f %s\n",
 	       hook_names[hook], family_names[family], bench_aims[kind].name, floor, mxlb,
 	       few.ratio.median, many.ratio.median, error, judge(is_met));
-	json_array_append_new(all, json_pack("{s:s, s:s, s:s, s:f, s:f, s:b}", "hook",
-					     hook_names[hook], "family", family_names[family],
-					     "packet", bench_aims[kind].name, "floor", floor,
-					     "mxlb", mxlb, "met", is_met));
+	json_array_append_new(all,
+			      json_pack("{s:s, s:s, s:s, s:f, s:f, s:f, s:f, s:f, s:b}", "hook",
+					hook_names[hook], "family", family_names[family], "packet",
+					bench_aims[kind].name, "floor", floor, "mxlb", mxlb,
+					"ratio_few", few.ratio.median, "ratio_many",
+					many.ratio.median, "error", error, "met", is_met));
 }
 
 /* ---- both ---------------------------------------------------------------------- */

@@ -23,6 +23,7 @@ bool chance_of(struct chance *chance, unsigned n);
 struct world {
 	enum mxlb_forward forward;
 	bool is_crossed; /* tunnel: the backends' addresses are of the other family */
+	bool can_split;	 /* the kernel builds frames in two buffers */
 };
 
 struct trial {

@@ -73,7 +73,7 @@ void world_begin(struct world *world, struct chance *chance)
 {
 	static const enum mxlb_forward forwards[] = {MXLB_NAT, MXLB_NAT, MXLB_DSR, MXLB_TUNNEL};
 
-	*world = (struct world){.forward = CHOOSE(chance, forwards)};
+	*world = (struct world){.forward = CHOOSE(chance, forwards), .can_split = lab_can_split()};
 	lab_reset(chance_of(chance, 2) ? MXLB_V4 : MXLB_V6);
 	world_service(chance);
 	if (world->forward != MXLB_NAT)
@@ -406,6 +406,16 @@ static void make_gso(struct trial *trial, struct chance *chance)
 	trial->run.gso_segs = 1 + payload / trial->run.gso_size;
 }
 
+/* XDP may meet a frame in two buffers, cut anywhere. */
+static void make_split(struct trial *trial, struct chance *chance)
+{
+	bool is_wanted = chance_of(chance, 12);
+	unsigned at = 14 + chance_below(chance, trial->in.len - 14);
+
+	if (is_wanted && trial->run.hook == XDP && trial->world->can_split)
+		trial->run.linear = at;
+}
+
 void trial_make(struct trial *trial, const struct world *world, struct chance *chance)
 {
 	struct seg seg = make_seg(world, chance);
@@ -418,4 +428,6 @@ void trial_make(struct trial *trial, const struct world *world, struct chance *c
 		mutate(&trial->in, chance);
 	if (seg.data > 1000)
 		make_gso(trial, chance);
+	if (trial->in.len > 14)
+		make_split(trial, chance);
 }

@@ -71,6 +71,8 @@ static void report(struct tally *tally, const struct trial *trial, const char *f
 	       lab_family == MXLB_V4 ? "ipv4" : "ipv6", action_names[trial->action],
 	       trial->world->forward, trial->world->is_crossed ? " crossed" : "",
 	       trial->action == MXLB_ACTION_DROP ? reason_names[trial->reason] : "");
+	if (trial->run.linear)
+		printf("    in two buffers, the first of %u bytes\n", trial->run.linear);
 	frame_print("in ", &trial->in);
 	frame_print("out", &trial->out);
 	tally->findings++;

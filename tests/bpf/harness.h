@@ -92,8 +92,8 @@ unsigned rows_print_reasons(void);
 	}
 
 /* What a SYN to backend n changes, and the flow of `established`. */
-#define OPENED(n) "half_open+1 flows+1 load" #n "+1 in" #n "+1 syns+1"
-#define HALF_OPEN_MX1 "half_open mx1"
+#define OPENED(n)	"half_open+1 flows+1 load" #n "+1 in" #n "+1 syns+1"
+#define HALF_OPEN_MX1	"half_open mx1"
 #define ESTABLISHED_MX1 "established mx1 synack"
 
 /* Setups that more than one station uses. */

@@ -208,6 +208,11 @@ unsigned lab_own_offset(const char *type, const char *member)
 	return 0;
 }
 
+int lab_hook_program(enum hook hook)
+{
+	return bpf_program__fd(hook == XDP ? xdp->progs.mxlb_xdp_in : tc->progs.mxlb_tc_in);
+}
+
 int lab_packet(struct lab_run *run, const struct frame *in, struct frame *out)
 {
 	struct xdp_md xdp_ctx = {
@@ -227,11 +232,11 @@ int lab_packet(struct lab_run *run, const struct frame *in, struct frame *out)
 	if (run->hook == XDP) {
 		opts.ctx_in = &xdp_ctx;
 		opts.ctx_size_in = sizeof(xdp_ctx);
-		err = bpf_prog_test_run_opts(bpf_program__fd(xdp->progs.mxlb_xdp_in), &opts);
+		err = bpf_prog_test_run_opts(lab_hook_program(XDP), &opts);
 	} else {
 		opts.ctx_in = &tc_ctx;
 		opts.ctx_size_in = sizeof(tc_ctx);
-		err = bpf_prog_test_run_opts(bpf_program__fd(tc->progs.mxlb_tc_in), &opts);
+		err = bpf_prog_test_run_opts(lab_hook_program(TC), &opts);
 	}
 	run->returned = opts.retval;
 	run->duration_ns = opts.duration;

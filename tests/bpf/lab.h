@@ -69,7 +69,9 @@ struct lab_run {
 };
 /* 0, or a negative errno, as when the kernel refuses to build such a frame. */
 int lab_packet(struct lab_run *run, const struct frame *in, struct frame *out);
-/* Can this kernel spread a test frame of XDP over buffers as it is told? Since 6.18. */
+/* The descriptor of a hook's program. */
+int lab_hook_program(enum hook hook);
+/* Can this kernel spread a test frame of XDP over buffers as it is told? */
 bool lab_can_split(void);
 __u32 lab_ifindex(enum side side);
 void lab_ip(const char *batch);

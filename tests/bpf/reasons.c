@@ -33,11 +33,10 @@ static const char head[] =
 	"| reason | meaning | shown by |\n"
 	"|---|---|---|\n";
 
-/* One takes a broken kernel, the others are kept for their numbers' sake. */
+/* No row can make the kernel refuse a redirect. */
 static bool is_unreachable(enum mxlb_reason reason)
 {
-	return reason == MXLB_REASON_NONE || reason == MXLB_REASON_FRAGMENT ||
-	       reason == MXLB_REASON_REDIRECT_FAILED;
+	return reason == MXLB_REASON_NONE || reason == MXLB_REASON_REDIRECT_FAILED;
 }
 
 static void text_make(char *text, size_t len)

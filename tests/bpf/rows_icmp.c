@@ -22,6 +22,11 @@
 	{                                                                                          \
 		__VA_ARGS__                                                                        \
 	}
+#define LEAVES(...)                                                                                \
+	&(const struct seg)                                                                        \
+	{                                                                                          \
+		__VA_ARGS__                                                                        \
+	}
 #define ERROR(t4, c4, t6, c6, ...)                                                                 \
 	&(const struct error)                                                                      \
 	{                                                                                          \
@@ -33,15 +38,15 @@
  * the client's segment. `error` is ERROR_...(about). */
 #define IN_BECOMES(n, what, ...)                                                                   \
 	.in = {.from = FAR, .to = VIP, .error = what(.about = ABOUT(REPLY_OF(VIP), __VA_ARGS__))}, \
-	.out = ABOUT(.from = FAR, .to = MX##n,                                                     \
-		     .error = what(.about = ABOUT(REPLY_OF(MX##n), __VA_ARGS__))),                 \
+	.out = LEAVES(.from = FAR, .to = MX##n,                                                    \
+		      .error = what(.about = ABOUT(REPLY_OF(MX##n), __VA_ARGS__))),                \
 	.after = "in" #n "+1"
 #define OUT_BECOMES(n, what, ...)                                                                  \
 	.in = {.from = NEAR,                                                                       \
 	       .to = CLIENT,                                                                       \
 	       .error = what(.about = ABOUT(SEGMENT_TO(MX##n), __VA_ARGS__))},                     \
-	.out = ABOUT(.from = VIP, .to = CLIENT,                                                    \
-		     .error = what(.about = ABOUT(SEGMENT_TO(VIP), __VA_ARGS__))),                 \
+	.out = LEAVES(.from = VIP, .to = CLIENT,                                                   \
+		      .error = what(.about = ABOUT(SEGMENT_TO(VIP), __VA_ARGS__))),                \
 	.after = "out" #n "+1"
 
 /* Every error there is, as X(of IPv4, of IPv6, the MTU it tells). Where one family has
@@ -74,9 +79,9 @@
 	 .in = {.from = FAR,                                                                       \
 		.to = VIP,                                                                         \
 		.error = ERROR(t4, c4, t6, c6, .rest = (mtu), .about = ABOUT(REPLY_OF(VIP)))},     \
-	 .out = ABOUT(.from = FAR, .to = MX1,                                                      \
-		      .error = ERROR(t4, c4, t6, c6, .rest = (mtu),                                \
-				     .about = ABOUT(REPLY_OF(MX1)))),                              \
+	 .out = LEAVES(.from = FAR, .to = MX1,                                                     \
+		       .error = ERROR(t4, c4, t6, c6, .rest = (mtu),                               \
+				      .about = ABOUT(REPLY_OF(MX1)))),                             \
 	 .after = "in1+1",                                                                         \
 	 .flow = ESTABLISHED_MX1},
 #define KIND_OUT(text, t4, c4, t6, c6, mtu)                                                        \
@@ -86,9 +91,9 @@
 	 .in = {.from = NEAR,                                                                      \
 		.to = CLIENT,                                                                      \
 		.error = ERROR(t4, c4, t6, c6, .rest = (mtu), .about = ABOUT(SEGMENT_TO(MX1)))},   \
-	 .out = ABOUT(.from = VIP, .to = CLIENT,                                                   \
-		      .error = ERROR(t4, c4, t6, c6, .rest = (mtu),                                \
-				     .about = ABOUT(SEGMENT_TO(VIP)))),                            \
+	 .out = LEAVES(.from = VIP, .to = CLIENT,                                                  \
+		       .error = ERROR(t4, c4, t6, c6, .rest = (mtu),                               \
+				      .about = ABOUT(SEGMENT_TO(VIP)))),                           \
 	 .after = "out1+1",                                                                        \
 	 .flow = ESTABLISHED_MX1},
 
@@ -175,16 +180,16 @@ static const struct row ways[] = {
 	 .verdict = REDIRECT,
 	 .setup = established,
 	 .in = {.from = CLIENT, .to = VIP, .error = UNREACHABLE(.about = ABOUT(REPLY_OF(VIP)))},
-	 .out = ABOUT(.from = CLIENT, .to = MX1,
-		      .error = UNREACHABLE(.about = ABOUT(REPLY_OF(MX1)))),
+	 .out = LEAVES(.from = CLIENT, .to = MX1,
+		       .error = UNREACHABLE(.about = ABOUT(REPLY_OF(MX1)))),
 	 .after = "in1+1",
 	 .flow = ESTABLISHED_MX1},
 	{.name = "from the backend itself",
 	 .verdict = REDIRECT,
 	 .setup = established,
 	 .in = {.from = MX1, .to = CLIENT, .error = UNREACHABLE(.about = ABOUT(SEGMENT_TO(MX1)))},
-	 .out = ABOUT(.from = VIP, .to = CLIENT,
-		      .error = UNREACHABLE(.about = ABOUT(SEGMENT_TO(VIP)))),
+	 .out = LEAVES(.from = VIP, .to = CLIENT,
+		       .error = UNREACHABLE(.about = ABOUT(SEGMENT_TO(VIP)))),
 	 .after = "out1+1",
 	 .flow = ESTABLISHED_MX1},
 	{.name = "behind a tag, in",
@@ -194,8 +199,8 @@ static const struct row ways[] = {
 		.to = VIP,
 		.tags = "81000064",
 		.error = Q28(.about = ABOUT(REPLY_OF(VIP)))},
-	 .out = ABOUT(.from = FAR, .to = MX1, .tags = "81000064",
-		      .error = Q28(.about = ABOUT(REPLY_OF(MX1)))),
+	 .out = LEAVES(.from = FAR, .to = MX1, .tags = "81000064",
+		       .error = Q28(.about = ABOUT(REPLY_OF(MX1)))),
 	 .after = "in1+1",
 	 .flow = ESTABLISHED_MX1},
 	{.name = "a wrong ICMP checksum stays as wrong",
@@ -205,8 +210,8 @@ static const struct row ways[] = {
 		.to = VIP,
 		.sum_off = 0x1234,
 		.error = Q28(.about = ABOUT(REPLY_OF(VIP)))},
-	 .out = ABOUT(.from = FAR, .to = MX1, .sum_off = 0x1234,
-		      .error = Q28(.about = ABOUT(REPLY_OF(MX1)))),
+	 .out = LEAVES(.from = FAR, .to = MX1, .sum_off = 0x1234,
+		       .error = Q28(.about = ABOUT(REPLY_OF(MX1)))),
 	 .after = "in1+1",
 	 .flow = ESTABLISHED_MX1},
 	{.name = "a wrong quoted checksum stays as wrong",
@@ -240,8 +245,8 @@ static const struct row ways[] = {
 		.next = 0,
 		.ext = "3a00010400000000",
 		.error = Q28(.about = ABOUT(REPLY_OF(VIP)))},
-	 .out = ABOUT(.from = FAR, .to = MX1, .next = 0, .ext = "3a00010400000000",
-		      .error = Q28(.about = ABOUT(REPLY_OF(MX1)))),
+	 .out = LEAVES(.from = FAR, .to = MX1, .next = 0, .ext = "3a00010400000000",
+		       .error = Q28(.about = ABOUT(REPLY_OF(MX1)))),
 	 .after = "in1+1",
 	 .flow = ESTABLISHED_MX1},
 	{.name = "behind IP options of its own",
@@ -252,16 +257,16 @@ static const struct row ways[] = {
 		.to = VIP,
 		.ip_opts = "01010100",
 		.error = Q28(.about = ABOUT(REPLY_OF(VIP)))},
-	 .out = ABOUT(.from = FAR, .to = MX1, .ip_opts = "01010100",
-		      .error = Q28(.about = ABOUT(REPLY_OF(MX1)))),
+	 .out = LEAVES(.from = FAR, .to = MX1, .ip_opts = "01010100",
+		       .error = Q28(.about = ABOUT(REPLY_OF(MX1)))),
 	 .after = "in1+1",
 	 .flow = ESTABLISHED_MX1},
 	{.name = "padded, in a short frame",
 	 .verdict = REDIRECT,
 	 .setup = established,
 	 .in = {.from = FAR, .to = VIP, .pad = 9, .error = EIGHT4(.about = ABOUT(REPLY_OF(VIP)))},
-	 .out = ABOUT(.from = FAR, .to = MX1, .pad = 9,
-		      .error = EIGHT4(.about = ABOUT(REPLY_OF(MX1)))),
+	 .out = LEAVES(.from = FAR, .to = MX1, .pad = 9,
+		       .error = EIGHT4(.about = ABOUT(REPLY_OF(MX1)))),
 	 .after = "in1+1",
 	 .flow = ESTABLISHED_MX1},
 	{.name = "while stateless, without a flow, in",

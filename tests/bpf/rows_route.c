@@ -19,6 +19,7 @@
 	{                                                                                          \
 		lab_ring_all(SERVING, MX##n);                                                      \
 	}
+RING_OF(1)
 RING_OF(4)
 RING_OF(5)
 RING_OF(6)
@@ -324,11 +325,35 @@ static const struct row cache[] = {
 	 .check = keeps_mx1},
 };
 
+/* The way to a backend is remembered for new connections, by the interface they come by. */
+#define NEXT_SYN(text, prepare, from_who, neighbour)                                               \
+	{                                                                                          \
+		.name = text, .verdict = REDIRECT, .goes_on = true, .setup = (prepare),            \
+		.in = {.from = (from_who), .to = VIP, .sport = 41000, .flags = S}, .to = MX1,      \
+		.via = (neighbour), .after = NEW(1), .flow = "half_open mx1"                       \
+	}
+
+static const struct row remembered[] = {
+	{.name = "the first connection to a backend",
+	 .verdict = REDIRECT,
+	 .setup = ring_is_mx1,
+	 .in = SYN_IN,
+	 .to = MX1,
+	 .after = NEW(1),
+	 .flow = "half_open mx1"},
+	NEXT_SYN("the next goes the same way, the card has changed meanwhile", mx1_has_new_card,
+		 SIBLING, MX1),
+	NEXT_SYN("one by another interface asks for its own", NULL, MX2, MX3),
+	NEXT_SYN("the generation has moved on, and all ask", generation_moves, STRANGER, MX3),
+	NEXT_SYN("and back to the old card", mx1_has_old_card, CLIENT, MX1),
+};
+
 void test_route(void **state)
 {
 	unsigned failed = rows_run("route, answers", answers, COUNT(answers));
 
 	failed += rows_run("route, sizes", sizes, COUNT(sizes));
 	failed += rows_run("route, cache", cache, COUNT(cache));
+	failed += rows_run("route, remembered", remembered, COUNT(remembered));
 	assert_int_equal(failed, 0);
 }

@@ -105,6 +105,93 @@ static void leaving_closing(void)
 	leaving();
 }
 
+/* ---- doors: what a slot says, whatever the tables hold ---- */
+
+static void slot_of(enum who who, enum mxlb_door_kind kind, enum who key)
+{
+	struct mxlb_endpoint end = who_endpoint(who, lab_family);
+	struct mxlb_door door = {.key = who_endpoint(key, lab_family), .kind = kind};
+
+	if (kind == MXLB_DOOR_VIP)
+		door.vip = (struct mxlb_vip){.id = VIP_ID, .service = SERVICE};
+	if (kind == MXLB_DOOR_ORIGIN)
+		door.origin = (struct mxlb_origin){.of = {{.vip = VIP_ID, .backend = MX1}}};
+	lab_door(&end, &door);
+}
+
+static void vip_in_crowd(void)
+{
+	slot_of(VIP, MXLB_DOOR_CROWDED, VIP2);
+}
+
+static void mx1_in_crowd(void)
+{
+	established();
+	slot_of(MX1, MXLB_DOOR_CROWDED, MX2);
+}
+
+static void stranger_in_crowd(void)
+{
+	slot_of(VIP2, MXLB_DOOR_CROWDED, VIP);
+}
+
+static void vip2_at_slot_of_vip(void)
+{
+	slot_of(VIP2, MXLB_DOOR_VIP, VIP);
+}
+
+static void mx1_at_slot_of_mx3(void)
+{
+	established();
+	slot_of(MX3, MXLB_DOOR_ORIGIN, MX1);
+}
+
+static void no_door(void)
+{
+	slot_of(VIP, MXLB_DOOR_NONE, VIP);
+}
+
+static void dsr_in_crowd(void)
+{
+	lab_forward(MXLB_DSR);
+	established();
+	vip_in_crowd();
+}
+
+static const struct row doors[] = {
+	{.name = "a VIP in a crowd",
+	 .verdict = REDIRECT,
+	 .setup = vip_in_crowd,
+	 .in = SYN_IN,
+	 .to = MX1,
+	 .after = OPENED(1),
+	 .flow = HALF_OPEN_MX1},
+	{.name = "a backend in a crowd",
+	 .verdict = REDIRECT,
+	 .setup = mx1_in_crowd,
+	 .in = SEG_OUT(MX1, A),
+	 .as = VIP,
+	 .after = "out1+1",
+	 .flow = ESTABLISHED_MX1},
+	{.name = "a VIP in a crowd, as it sends (dsr)",
+	 .verdict = REDIRECT,
+	 .setup = dsr_in_crowd,
+	 .in = {.from = VIP, .to = CLIENT, .by = MX1, .flags = A, .seq = 5001, .ack = 1001},
+	 .after = "out1+1",
+	 .flow = ESTABLISHED_MX1},
+	{.name = "somebody else in a crowd",
+	 .setup = stranger_in_crowd,
+	 .in = {.from = CLIENT, .to = VIP2, .flags = S}},
+	{.name = "somebody else at the slot of a VIP",
+	 .setup = vip2_at_slot_of_vip,
+	 .in = {.from = CLIENT, .to = VIP2, .flags = S}},
+	{.name = "somebody else at the slot of a backend",
+	 .setup = mx1_at_slot_of_mx3,
+	 .in = SEG_OUT(MX3, A),
+	 .flow = ESTABLISHED_MX1},
+	{.name = "an empty slot", .setup = no_door, .in = SYN_IN},
+};
+
 static const struct row rows[] = {
 	{.name = "another port of the VIP",
 	 .in = {.from = CLIENT, .to = VIP, .dport = 587, .flags = S}},
@@ -195,5 +282,8 @@ static const struct row rows[] = {
 
 void test_vip(void **state)
 {
-	assert_int_equal(rows_run("vip", rows, COUNT(rows)), 0);
+	unsigned failed = rows_run("vip", rows, COUNT(rows));
+
+	failed += rows_run("vip, doors", doors, COUNT(doors));
+	assert_int_equal(failed, 0);
 }

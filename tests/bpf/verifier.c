@@ -139,26 +139,23 @@ static void object_unpin(struct bpf_object *object)
 static int object_look(struct bpf_object *object)
 {
 	static char logs[PROGRAMS_MAX][LOG_SIZE];
-	struct bpf_program *program;
-	unsigned first = seen_count, at = 0;
+	struct bpf_program *program = NULL;
+	unsigned count = 0;
 	int err;
 
 	object_unpin(object);
-	bpf_object__for_each_program(program, object)
-	{
-		char *log = logs[(first + at++) % PROGRAMS_MAX];
-
-		log[0] = '\0';
+	while ((program = bpf_object__next_program(object, program)) && count < PROGRAMS_MAX) {
+		logs[count][0] = '\0';
 		bpf_program__set_log_level(program, LOG_STATS);
-		bpf_program__set_log_buf(program, log, LOG_SIZE);
+		bpf_program__set_log_buf(program, logs[count++], LOG_SIZE);
 	}
 	err = bpf_object__load(object);
-	at = 0;
-	bpf_object__for_each_program(program, object)
-		figure_take(bpf_program__name(program), logs[(first + at++) % PROGRAMS_MAX]);
 	if (err)
 		printf("verifier: %s does not load on %s: %s\n%s\n", bpf_object__name(object),
-		       series, strerror(-err), logs[first % PROGRAMS_MAX]);
+		       series, strerror(-err), logs[0]);
+	count = 0;
+	while ((program = bpf_object__next_program(object, program)) && seen_count < PROGRAMS_MAX)
+		figure_take(bpf_program__name(program), logs[count++]);
 	return err;
 }
 

@@ -165,7 +165,7 @@ def test_a_congestion_mark_is_handed_on(host):
 # ---- start and end -----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_it_goes_when_told(host, sig):
     with Decap(host) as decap:
         assert len(kernel.tc_programs(host, "eth0")) == 1

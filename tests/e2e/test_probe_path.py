@@ -162,9 +162,10 @@ def test_probe_now(lab, mxlb):
         reply = mxlb.ctl("--json", "probe", "mx1")
         assert reply.code == 0
         assert [doc["address"] for doc in reply.doc] == ["10.0.0.11:25", "[fd00::11]:25"]
-        met = {p.dst[0] for p in wire.seen() if not p.outgoing}
-    assert set(VIPS.values()) <= met
-    assert not met & set(ADDRESSES["mx1"].values())
+        packets = wire.wait("a probe to each VIP", lambda packets: (
+            set(VIPS.values()) <= {p.dst[0] for p in packets if not p.outgoing}))
+    met = {p.dst for p in packets if not p.outgoing}
+    assert not met & {(address, 25) for address in ADDRESSES["mx1"].values()}
 
 
 # ---- borrowed addresses -----------------------------------------------------------------
@@ -244,9 +245,8 @@ def test_open_sessions_keep_the_mode_in_which_they_began(lab, mxlb, datapath):
         with Wire(lab.backends["mx1"].ns) as wire:
             for session in held:
                 session.finish()
-            bare = {p.src[0] for p in wire.seen(*[(vip, 25) for vip in VIPS.values()])
-                    if not p.outgoing}
-        assert {m.source for m in mails} <= bare, "these still come without an outer header"
+            wire.wait("packets of each session without an outer header", lambda packets: (
+                {m.source for m in mails} <= {p.src[0] for p in packets if not p.outgoing}))
         send_some(lab, "mx1")
         wait_until("the removed backend to be forgotten",
                    lambda: len(mxlb.json("backend", "list")) == 1, timeout=60.0)

@@ -114,12 +114,13 @@ class ForwardLab(Lab):
     def listen_on(self, name, *addresses):
         """Restart a backend's Postfix; it listens on these addresses (default: on all)."""
         mta = self.backends[name]
-        mta.stop()
+        mta.kill()  # faster than stop(), and it holds no mail now
         path = mta.dir / "etc/main.cf"
         lines = [line for line in path.read_text(encoding="ascii").splitlines()
                  if not line.startswith("inet_interfaces")]
         lines.append("inet_interfaces = " + (", ".join(addresses) or "all"))
         path.write_text("\n".join(lines) + "\n", encoding="ascii")
+        os.utime(path, (0, 0))  # else every process of Postfix waits, lest it be half written
         mta.start()
 
 

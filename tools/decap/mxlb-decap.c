@@ -330,6 +330,7 @@ static int run(const struct options *options)
 	sigemptyset(&ends);
 	sigaddset(&ends, SIGTERM);
 	sigaddset(&ends, SIGINT);
+	sigaddset(&ends, SIGHUP);
 	sigprocmask(SIG_BLOCK, &ends, NULL);
 	if (!err)
 		err = filter_attach(options, bpf_program__fd(skel->progs.mxlb_decap), &id);
