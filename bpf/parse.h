@@ -48,6 +48,7 @@ static __always_inline int parse_ipv4(struct pkt *p, void *data, void *end)
 	if ((void *)(ip + 1) > end || ip->version != 4 || ip->ihl < 5)
 		return VERDICT_PASS;
 	p->family = MXLB_V4;
+	p->src.zero = p->dst.zero = 0;
 	p->src.addr = parse_from_v4(ip->saddr);
 	p->dst.addr = parse_from_v4(ip->daddr);
 	p->len = bpf_ntohs(ip->tot_len);
@@ -88,6 +89,7 @@ static __always_inline int parse_ipv6(struct pkt *p, void *data, void *end)
 	if ((void *)(ip + 1) > end || ip->version != 6)
 		return VERDICT_PASS;
 	p->family = MXLB_V6;
+	p->src.zero = p->dst.zero = 0;
 	__builtin_memcpy(&p->src.addr, &ip->saddr, sizeof(p->src.addr));
 	__builtin_memcpy(&p->dst.addr, &ip->daddr, sizeof(p->dst.addr));
 	/* Such an address must not be on a wire (RFC 6890); taken for an IPv4 one it

@@ -32,7 +32,9 @@ static __always_inline int mxlb_decide(struct pkt *p)
 
 	if (verdict)
 		return verdict;
-	pkt_forget_parsed((struct pkt_parsed *)&p->now);
+	/* Plain packets are of few kinds, and most: they can do without. */
+	if (!p->glance.is_plain)
+		pkt_forget_parsed((struct pkt_parsed *)&p->now);
 	verdict = vip_match(p);
 	if (!verdict)
 		verdict = flow_find(p);
@@ -53,7 +55,8 @@ static __always_inline int mxlb_act(struct pkt *p)
 {
 	int verdict;
 
-	pkt_forget_decided((struct pkt_decided *)&p->now);
+	if (p->is_opening || !p->glance.is_plain)
+		pkt_forget_decided((struct pkt_decided *)&p->now);
 	verdict = p->is_opening ? flow_insert(p) : flow_advance(p);
 	if (verdict)
 		return verdict;
@@ -85,7 +88,7 @@ static __always_inline void mxlb_begin(struct pkt *p)
 {
 	HOOK_CTX *ctx = p->ctx;
 
-	__builtin_memset(p, 0, PKT_HEAD);
+	__builtin_memset(p, 0, PKT_ZERO);
 	p->ctx = ctx;
 	p->now = bpf_ktime_get_coarse_ns();
 	p->tick = p->now >> MXLB_TICK_SHIFT;

@@ -91,14 +91,16 @@ struct pkt {
 	__u8 has_neighbour;
 	__u8 gateway_family; /* AF_*: an IPv4 route may go through an IPv6 gateway */
 
+	struct mxlb_addr gateway; /* route: whom to resolve, without a neighbour */
+
 	struct mxlb_endpoint src, dst; /* parse */
-	struct mxlb_addr gateway;      /* route: whom to resolve, without a neighbour */
 
 	struct mxlb_hop hop;	 /* route: the next hop */
 	struct mxlb_endpoint to; /* route: what rewrite puts in the place of pkt_from */
 };
 
-/* What is zero from the start, and known to the verifier after parse. */
+/* What is zero from the start; and what all ways out of parse have written. */
+#define PKT_ZERO __builtin_offsetof(struct pkt, src)
 #define PKT_HEAD __builtin_offsetof(struct pkt, hop)
 #define PKT_SKIP __builtin_offsetof(struct pkt, now)
 

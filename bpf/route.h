@@ -32,13 +32,13 @@ static __always_inline int route_in(struct pkt *p)
 		return -MXLB_REASON_FLOW_GONE;
 	p->forward = backend->forward;
 	p->via_family = p->family;
-	p->to = p->dst;
 	if (p->forward == MXLB_NAT) {
-		p->to.addr = leg->addr;
-		p->to.port = leg->port;
-	} else if (p->forward == MXLB_TUNNEL) {
-		p->via_family = pkt_is_mapped(&leg->addr) ? MXLB_V4 : MXLB_V6;
+		p->to = (struct mxlb_endpoint){leg->addr, leg->port, 0};
+		return VERDICT_GO_ON;
 	}
+	p->to = p->dst;
+	if (p->forward == MXLB_TUNNEL)
+		p->via_family = pkt_is_mapped(&leg->addr) ? MXLB_V4 : MXLB_V6;
 	return VERDICT_GO_ON;
 }
 
@@ -49,9 +49,10 @@ static __always_inline int route_out(struct pkt *p)
 	const struct mxlb_endpoint *end;
 
 	p->via_family = p->family;
-	p->to = p->src;
-	if (p->forward != MXLB_NAT)
+	if (p->forward != MXLB_NAT) {
+		p->to = p->src;
 		return VERDICT_GO_ON;
+	}
 	end = bpf_map_lookup_elem(&vip_endpoints, &vip);
 	if (!end || !end->port)
 		return -MXLB_REASON_FLOW_GONE;
