@@ -257,6 +257,15 @@ def test_probes_go_the_way_of_the_mail(lab, mxlb, datapath, mode):
         exchange(lab, "mx2", smtp.mails_from(lab.clients, 12))
 
 
+def test_a_backend_behind_a_gateway_is_none_for_dsr(lab, mxlb, datapath):
+    """A frame to the VIP would go to the gateway, which has no reason to bring it to mx3."""
+    start_mxlb(mxlb, datapath, "dsr", ["mx1", FAR])
+    mxlb.await_serving("mx1")
+    mxlb.await_backend(FAR, "to be down", lambda doc: doc["health"]["state"] == "down")
+    exchange(lab, "mx1", smtp.mails_from(lab.clients, 12))
+    assert mxlb.metrics().total("mxlb_dropped_packets_total", reason="not_on_link") > 0
+
+
 @pytest.mark.parametrize("mode, names", [("dsr", NEAR), ("tunnel", (*NEAR, FAR))])
 def test_backends_share_the_mail(lab, mxlb, datapath, mode, names):
     with decap_all(lab, names if mode == "tunnel" else (), *FROM):
