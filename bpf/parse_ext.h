@@ -7,6 +7,7 @@
 #define PARSE_EXT_H
 
 #include <linux/in.h>
+#include <linux/in6.h>
 
 #include "pkt.h"
 

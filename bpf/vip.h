@@ -31,20 +31,30 @@ static __always_inline int vip_same(const struct mxlb_endpoint *a, const struct 
 	return a->port == b->port && pkt_same_addr(&a->addr, &b->addr);
 }
 
+/* Read once, and before the content: a writer counts on that order. */
+static __always_inline __u32 door_kind(const struct mxlb_door *door)
+{
+	return *(const volatile __u32 *)&door->kind;
+}
+
 static __always_inline const struct mxlb_vip *vip_of(const struct mxlb_door *door,
 						     const struct mxlb_endpoint *end)
 {
-	if (door->kind == MXLB_DOOR_CROWDED)
+	__u32 kind = door_kind(door);
+
+	if (kind == MXLB_DOOR_CROWDED)
 		return bpf_map_lookup_elem(&vips, end);
-	return door->kind == MXLB_DOOR_VIP && vip_same(&door->key, end) ? &door->vip : NULL;
+	return kind == MXLB_DOOR_VIP && vip_same(&door->key, end) ? &door->vip : NULL;
 }
 
 static __always_inline const struct mxlb_origin *origin_of(const struct mxlb_door *door,
 							   const struct mxlb_endpoint *end)
 {
-	if (door->kind == MXLB_DOOR_CROWDED)
+	__u32 kind = door_kind(door);
+
+	if (kind == MXLB_DOOR_CROWDED)
 		return bpf_map_lookup_elem(&origins, end);
-	return door->kind == MXLB_DOOR_ORIGIN && vip_same(&door->key, end) ? &door->origin : NULL;
+	return kind == MXLB_DOOR_ORIGIN && vip_same(&door->key, end) ? &door->origin : NULL;
 }
 
 static __always_inline int vip_match_source(struct pkt *p)

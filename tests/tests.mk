@@ -175,3 +175,4 @@ install: all ## install below DESTDIR and PREFIX
 .PHONY: need-root check check-unit check-bpf bench-packets check-e2e check-vm check-fuzz valgrind asan lint deps demo install
 
 include tests/bpf/bpf.mk
+include tests/e2e/e2e.mk

@@ -102,7 +102,10 @@ static void want_all(struct doors *doors, const struct dp_state *state)
 
 static bool slot_differs(const struct doors *doors, __u32 slot)
 {
-	return memcmp(&doors->now[slot], &doors->want[slot], sizeof(doors->now[slot])) != 0;
+	/* As bytes: there is no padding, and of the union all that is unused is zero. */
+	const void *now = &doors->now[slot], *want = &doors->want[slot];
+
+	return memcmp(now, want, sizeof(doors->now[slot])) != 0;
 }
 
 /* Of a crowded slot only. */

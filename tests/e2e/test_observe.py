@@ -96,7 +96,9 @@ def test_status_and_its_parts(used):
     status = mxlb.json("status")
     assert status["schema"] == "mxlb.status/1"
     assert status["config"]["path"] == str(mxlb.path) and status["config"]["ok"] is True
-    assert status["services"] == mxlb.json("service", "list")
+    # Unless a probe ends between the two.
+    wait_until("both to list the same", lambda: mxlb.json("status")["services"] == mxlb.json(
+        "service", "list"))
     service = status["services"][0]
     assert (service["schema"], service["name"], service["state"]) == (
         "mxlb.service/1", SERVICE, "up")

@@ -217,6 +217,10 @@ class Crowd:
         """Every session delivers a mail and says goodbye."""
         self.play(self.sessions, mail_steps(body) + [(b"QUIT\r\n", b"221 ")], timeout)
 
+    def leave(self, timeout=60.0):
+        """Every session says goodbye."""
+        self.play(self.sessions, [(b"QUIT\r\n", b"221 ")], timeout)
+
     def faults(self):
         return [f"{session.source}: {session.fault}" for session in self.sessions
                 if session.fault]
@@ -299,7 +303,8 @@ class Crowd:
     def _hear(self, session):
         data = session.sock.recv(READ_MAX)
         if not data:
-            self._lose(session, "" if session.answer.startswith(b"221 ") else "closed by the server")
+            is_over = session.answer.startswith(b"221 ")
+            self._lose(session, "" if is_over else "closed by the server")
             return
         *lines, session.unread = (session.unread + data).split(b"\r\n")
         for line in lines:

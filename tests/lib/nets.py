@@ -145,7 +145,8 @@ class Mesh(Lab):
 
     @staticmethod
     def _lan_addresses(n):
-        return f"addr replace 10.1.{n}.1/24 dev lan{n}", f"addr replace fd00:1{n}::1/64 dev lan{n} nodad"
+        return (f"addr replace 10.1.{n}.1/24 dev lan{n}",
+                f"addr replace fd00:1{n}::1/64 dev lan{n} nodad")
 
     def readdress_lan(self, n):
         self.router.ip(*self._lan_addresses(n))
@@ -181,7 +182,8 @@ class Mesh(Lab):
     def route_to_hosts(self, n):
         self.router.ip(*(f"route replace {addresses[family]}/{bits} via {net}{10 + i}"
                          for i, addresses in enumerate(HOSTS.values(), 1)
-                         for family, bits, net in ((4, 32, f"10.1.{n}."), (6, 128, f"fd00:1{n}::"))))
+                         for family, bits, net in ((4, 32, f"10.1.{n}."),
+                                                   (6, 128, f"fd00:1{n}::"))))
 
     def route_from_hosts(self, n):
         for ns in self.hosts.values():

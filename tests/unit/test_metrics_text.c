@@ -133,7 +133,7 @@ static void test_counters_are_there_from_the_start(void **state)
 		"mxlb_interface_attached{interface=\"eth0\",mode=\"tc\"} 1",
 		"mxlb_interface_attached{interface=\"eth1\",mode=\"tc\"} 1",
 		"mxlb_packets_total{interface=\"eth1\",action=\"redirect\"} 0",
-		"mxlb_dropped_packets_total{reason=\"fragment\"} 0",
+		"mxlb_dropped_packets_total{reason=\"fragment_tiny\"} 0",
 		"mxlb_dropped_packets_total{reason=\"flow_gone\"} 0",
 		"mxlb_flows{table=\"established\"} 0",
 		"mxlb_flows_max{table=\"established\"} 262144",
