@@ -71,6 +71,7 @@ $(B)/%.skel.h: $(B)/%.bpf.o
 
 -include tests/tests.mk
 -include tools/decap/decap.mk
+-include tools/bench.mk
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | \

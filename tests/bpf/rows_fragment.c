@@ -220,6 +220,8 @@ static const struct row refused[] = {
 		    .later = 40, AT_8),
 	REFUSED("begins within the first, without a flow", FRAGMENT_OVERLAP, no_flow_but_first,
 		TO_VIP, .later = 24, AT_40),
+	REFUSED_EST("a later one, longer than its frame", BAD_LENGTH, first_is_known, TO_VIP,
+		    .later = 24, .len_off = 1, AT_48),
 	{.name = "a tiny first fragment to another", .in = {.from = CLIENT, .to = MX1, TINY(4)}},
 	{.name = "a tiny first fragment of a reply",
 	 .setup = established,

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """mxlbd on the mesh (nets.py) with servers that very many sessions can be open at."""
 import contextlib
+import itertools
 
 import crowd
 import nets
@@ -9,6 +10,7 @@ from mxlb import Mxlb
 
 SERVERS = {family: (vip, 25) for family, vip in VIPS.items()}
 SERVED_AT = 2525
+_serial = itertools.count(1)
 
 
 @contextlib.contextmanager
@@ -29,7 +31,7 @@ def served_mesh(servers=1):
 def balanced(mesh, datapath, **flows):
     """mxlbd there, with that configuration of `flows`. Without probes: which backend is
     chosen must not depend on how busy the machine is."""
-    with Mxlb(mesh, f"mxlb-{datapath}") as made:
+    with Mxlb(mesh, f"mxlb-{next(_serial)}") as made:
         made.conf["interfaces"] = ["wan1", "lan1"]
         made.conf["flows"] = flows
         made.conf["probes"]["mail"] = {"type": "none"}
