@@ -164,6 +164,7 @@ static __always_inline int answer(struct pkt *p, int verdict)
 	else
 		room->type = is_too_big ? ICMP_UNREACHABLE : ICMP_TIME_EXCEEDED;
 	room->mtu = is_too_big ? p->hop.mtu - route_overhead(p) : 0;
+	p->segments = 1; /* one answer to all that were glued together */
 	return answer_write(p->ctx) ? -MXLB_REASON_REWRITE_FAILED : hook_bounce(p);
 }
 

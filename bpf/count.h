@@ -54,7 +54,7 @@ static __always_inline void count_syn(const struct pkt *p)
 static __always_inline void count_forwarded(const struct pkt *p)
 {
 	struct mxlb_backend_count *backend = count_backend(p);
-	__u32 segments = hook_segments(p), headers = p->l4 - p->l3 + p->tcp_len;
+	__u32 segments = p->segments, headers = p->l4 - p->l3 + p->tcp_len;
 
 	if (!backend)
 		return;
@@ -70,19 +70,19 @@ static __always_inline void count_drop(__u32 reason)
 		(*count)++;
 }
 
-static __always_inline void count_action(const struct pkt *p, __u32 action)
+static __always_inline void count_action(const struct pkt *p, __u32 action, __u32 segments)
 {
 	__u32 slot = hook_ifindex(p) % MXLB_IFINDEX_SLOTS;
 	struct mxlb_interface_count *count = bpf_map_lookup_elem(&interface_counts, &slot);
 
 	if (count && action < MXLB_ACTIONS)
-		count->packets[action] += hook_segments(p);
+		count->packets[action] += segments;
 }
 
 static __always_inline int count_pass(const struct pkt *p)
 {
 	if (HOOK_COUNTS_PASS)
-		count_action(p, MXLB_ACTION_PASS);
+		count_action(p, MXLB_ACTION_PASS, hook_segments(p));
 	return VERDICT_PASS;
 }
 
@@ -92,7 +92,7 @@ static __always_inline int count_verdict(const struct pkt *p, int verdict)
 		return count_pass(p);
 	if (verdict <= 0)
 		count_drop(-verdict);
-	count_action(p, verdict > 0 ? verdict - 1 : MXLB_ACTION_DROP);
+	count_action(p, verdict > 0 ? verdict - 1 : MXLB_ACTION_DROP, p->segments);
 	if (verdict == VERDICT_REDIRECT)
 		count_forwarded(p);
 	return verdict;

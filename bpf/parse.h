@@ -42,7 +42,7 @@ static __always_inline int parse_fragment(struct pkt *p, __u32 begin, __u32 id, 
 
 static __always_inline int parse_ipv4(struct pkt *p, void *data, void *end)
 {
-	struct iphdr *ip = data + p->l3;
+	struct iphdr *ip = data + (p->l3 & PARSE_L3_MASK);
 	__u16 frag;
 
 	if ((void *)(ip + 1) > end || ip->version != 4 || ip->ihl < 5)
@@ -84,7 +84,7 @@ static __always_inline int parse_ipv6_rest(struct pkt *p, __u8 next, void *data,
 
 static __always_inline int parse_ipv6(struct pkt *p, void *data, void *end)
 {
-	struct ipv6hdr *ip = data + p->l3;
+	struct ipv6hdr *ip = data + (p->l3 & PARSE_L3_MASK);
 
 	if ((void *)(ip + 1) > end || ip->version != 6)
 		return VERDICT_PASS;
@@ -109,7 +109,7 @@ static __always_inline int parse_len(struct pkt *p)
 {
 	__u32 len = hook_len(p) - p->l3;
 
-	if (hook_segments(p) > 1)
+	if (p->segments > 1)
 		p->len = len;
 	if (p->len <= len)
 		return VERDICT_GO_ON;

@@ -14,6 +14,7 @@
 
 #define PARSE_VLAN_ID 0xfff
 #define PARSE_TAGS    2
+#define PARSE_L3_MASK 0x1f /* for the verifier: at most 22 */
 
 struct parse_tag {
 	__be16 control;
@@ -42,7 +43,7 @@ static __always_inline int parse_tags(struct pkt *p, void *data, void *end, __be
 {
 #pragma unroll
 	for (int i = 0; i < PARSE_TAGS; i++) {
-		struct parse_tag *tag = data + p->l3;
+		struct parse_tag *tag = data + (p->l3 & PARSE_L3_MASK);
 
 		if (!parse_is_tag(*proto))
 			break;

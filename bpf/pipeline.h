@@ -92,6 +92,7 @@ static __always_inline void mxlb_begin(struct pkt *p)
 	p->ctx = ctx;
 	p->now = bpf_ktime_get_coarse_ns();
 	p->tick = p->now >> MXLB_TICK_SHIFT;
+	p->segments = hook_segments(p);
 }
 
 static __always_inline int mxlb_run(HOOK_CTX *ctx)

@@ -50,7 +50,8 @@ struct pkt {
 	struct mxlb_hop *cache;		  /* flow: where the hop may be kept */
 
 	__u64 now;
-	__u32 tick; /* now, in the table's unit */
+	__u32 tick;	/* now, in the table's unit */
+	__u32 segments; /* packets that GRO has glued to this one */
 
 	struct pkt_glance glance;
 

@@ -108,6 +108,16 @@ static __always_inline int rewrite_headers(const struct pkt *p)
 	return verdict;
 }
 
+/* Of an IPv4 address the rest is the same on both sides. */
+static __always_inline __u32 rewrite_addr_diff(const struct pkt *p)
+{
+	const struct mxlb_addr *from = &pkt_from(p)->addr;
+
+	if (p->family == MXLB_V4)
+		return csum_fold32((__u64)(__u32)~from->w[3] + p->to.addr.w[3]);
+	return csum_diff_addr(from, &p->to.addr);
+}
+
 static __always_inline int rewrite_tcp_sum(struct pkt *p)
 {
 	__u32 pseudo = csum_diff_addr(&pkt_from(p)->addr, &p->to.addr);

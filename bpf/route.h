@@ -175,7 +175,7 @@ static __always_inline __u32 route_overhead(const struct pkt *p)
 
 static __always_inline int route_fits(const struct pkt *p)
 {
-	__u32 size = hook_segment_size(p);
+	__u32 size = p->segments > 1 ? hook_segment_size(p) : 0;
 	__u32 len = size ? size + p->l4 - p->l3 + p->tcp_len : p->len;
 
 	return !p->hop.mtu || len + route_overhead(p) <= p->hop.mtu;

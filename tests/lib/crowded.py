@@ -32,7 +32,7 @@ def balanced(mesh, datapath, **flows):
     """mxlbd there, with that configuration of `flows`. Without probes: which backend is
     chosen must not depend on how busy the machine is."""
     with Mxlb(mesh, f"mxlb-{next(_serial)}") as made:
-        made.conf["interfaces"] = ["wan1", "lan1"]
+        made.conf["interfaces"] = ["wan1", "wan2", "lan1"]
         made.conf["flows"] = flows
         made.conf["probes"]["mail"] = {"type": "none"}
         made.service_conf["backends"] = {
