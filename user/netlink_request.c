@@ -237,13 +237,46 @@ static int hop_find(struct netlink *netlink, const struct mxlb_addr *addr, struc
 	return netlink_request(netlink, msg, hop_message, hop);
 }
 
-/* NTF_USE: as if a packet had used the entry, so the kernel resolves or confirms it. */
+static int state_message(struct nl_msg *msg, void *arg)
+{
+	const struct nlmsghdr *hdr = nlmsg_hdr(msg);
+	const struct ndmsg *neighbour = nlmsg_data(hdr);
+	unsigned *state = arg;
+
+	if (hdr->nlmsg_type == RTM_NEWNEIGH && nlmsg_datalen(hdr) >= (int)sizeof(*neighbour))
+		*state = neighbour->ndm_state;
+	return NL_OK;
+}
+
+/* Has the operator set the entry, or does the link need none? No entry: false. */
+static bool neighbour_is_fixed(struct netlink *netlink, int ifindex, struct nl_addr *addr)
+{
+	struct ndmsg ask = {.ndm_family = (__u8)nl_addr_get_family(addr), .ndm_ifindex = ifindex};
+	struct nl_msg *msg = nlmsg_alloc_simple(RTM_GETNEIGH, 0);
+	unsigned state = 0;
+
+	if (!msg)
+		return false;
+	if (nlmsg_append(msg, &ask, sizeof(ask), NLMSG_ALIGNTO) < 0 ||
+	    nla_put_addr(msg, NDA_DST, addr) < 0) {
+		nlmsg_free(msg);
+		return false;
+	}
+	(void)netlink_request(netlink, msg, state_message, &state); /* ENOENT: there is none */
+	return state & (NUD_PERMANENT | NUD_NOARP);
+}
+
+/* NTF_USE: as if a packet had used the entry, so the kernel resolves or confirms it. One
+ * that is permanent would lose its address by that. */
 static int neighbour_use(struct netlink *netlink, int ifindex, struct nl_addr *addr)
 {
-	struct rtnl_neigh *neighbour = rtnl_neigh_alloc();
+	struct rtnl_neigh *neighbour;
 	struct nl_msg *msg = NULL;
 	int err = -ENOMEM;
 
+	if (neighbour_is_fixed(netlink, ifindex, addr))
+		return 0;
+	neighbour = rtnl_neigh_alloc();
 	if (!neighbour)
 		return -ENOMEM;
 	rtnl_neigh_set_ifindex(neighbour, ifindex);

@@ -24,9 +24,10 @@
 #include "mxlb/abi.h"
 
 #define PASS_MS 2000 /* from the begin of a pass to that of the next */
-/* A slice takes about 1 ms, so the sweeper takes at most a tenth of a processor. A table of
- * more than PASS_MS / TURN_MS slices (400 000 flows) has longer passes. */
-#define TURN_MS 10
+/* A slice takes about 1 ms, so the sweeper takes at most a fortieth of a processor. A table of
+ * more than PASS_MS / TURN_MS slices (100 000 flows) has longer passes: 20 s for a million,
+ * by which a time-out may come late. */
+#define TURN_MS 40
 
 struct sweep {
 	struct daemon *daemon;

@@ -1,553 +1,488 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Packets as a router meets them but no well-behaved kernel sends them: written by hand at
-both ends (odd.py), each compared to the byte with what should come out of the other one.
-The VIPs are addresses of the router, so that what mxlb passes is answered by its kernel."""
+"""Packets that a router meets and a mail session has none of, made by hand: what comes out
+of mxlb is compared, byte by byte, with what a router that translates should make of it."""
 import contextlib
+import re
+import struct
 
+import kernel
 import odd
 import pytest
-from lab import VIPS
-from mxlb import Mxlb
-from netns import wait_until
-from odd import IN, OUT, Connection
-from scapy.layers.inet import ICMP, IP, TCP, IPerror, TCPerror
+from lab import Lab, VIPS, exit_on_sigterm
+from mxlb import SERVICE, Mxlb
+from netns import LabError, wait_until
+from odd import BACKEND, BACKEND_PORT, CLIENT, IN, LAYER, OUT, VIP_PORT, Connection, header
+from scapy.layers.inet import ICMP, TCP
 from scapy.layers.inet6 import (ICMPv6DestUnreach, ICMPv6EchoReply, ICMPv6EchoRequest,
                                 ICMPv6PacketTooBig, ICMPv6ParamProblem, ICMPv6TimeExceeded,
-                                ICMPv6Unknown, IPerror6, IPv6, IPv6ExtHdrDestOpt,
-                                IPv6ExtHdrFragment, IPv6ExtHdrHopByHop, IPv6ExtHdrRouting, PadN)
-from scapy.layers.l2 import Dot1AD, Dot1Q
+                                IPv6ExtHdrDestOpt, IPv6ExtHdrFragment, IPv6ExtHdrHopByHop, PadN)
+from scapy.layers.l2 import Dot1AD, Dot1Q, Ether
 from scapy.packet import Raw
 
-NOT_OURS_PORT = 27  # of the VIPs: nothing of mxlb's, nothing that listens
+FAMILIES = pytest.mark.parametrize("family", [4, 6])
+WAYS = pytest.mark.parametrize("way", [IN, OUT], ids=["in", "out"])
+TEXT = bytes(range(256)) * 5
+JUMBO = 9000
 
 
 @pytest.fixture(scope="module")
-def hands(lab):
-    with odd.Hands(lab) as made:
+def bare():
+    exit_on_sigterm()
+    with Lab(()) as made:
+        yield made
+
+
+def new_mxlb(lab, name):
+    made = Mxlb(lab, name)
+    made.conf["probes"] = {"none": {"type": "none"}}
+    made.conf["services"] = {SERVICE: odd.Hands.service()}
+    return made
+
+
+@pytest.fixture(scope="module")
+def both_hands(bare):
+    with odd.Hands(bare) as made:
         yield made
 
 
 @pytest.fixture(scope="module", params=["xdp", "tc"])
-def mxlb(lab, hands, request):
-    """mxlbd with a service whose backend is made by hand; one for the whole module. What
-    has been closed is forgotten within seconds."""
-    with Mxlb(lab, f"mxlb-odd-{request.param}") as made:
-        made.conf["vip_interface"] = "lo"
-        made.conf["flows"] = {"closed_timeout": "1s"}
-        made.conf["probes"]["none"] = {"type": "none"}
-        made.conf["services"]["odd"] = hands.service()
-        hands.offloads(on=request.param == "tc")
+def started(bare, both_hands, request):
+    with new_mxlb(bare, f"mxlb-{request.param}") as made:
         made.start_on(request.param)
+        both_hands.offloads(on=request.param == "tc")
         yield made
-        print(f"---- {made.log}\n{made.log_text()[-8000:]}")
 
 
-@pytest.fixture(params=[4, 6])
-def conn(hands, mxlb, request):
-    """A connection to be opened, in each family."""
-    hands.clear()
-    return Connection(hands, request.param)
+@pytest.fixture
+def hands(both_hands, started):
+    both_hands.clear()
+    return both_hands
 
 
-def only(family):
-    return pytest.mark.parametrize("conn", [family], indirect=True)
+@pytest.fixture(params=[False, True], ids=["elsewhere", "local"])
+def vip_is_local(bare, request):
+    """The VIPs are addresses of the router itself, or nobody's at all."""
+    verb = "add" if request.param else None
+    if verb:
+        bare.router.ip(f"addr add {VIPS[4]}/32 dev lo", f"addr add {VIPS[6]}/128 dev lo nodad")
+    yield request.param
+    if verb:
+        bare.router.ip(f"addr del {VIPS[4]}/32 dev lo", f"addr del {VIPS[6]}/128 dev lo")
 
 
-def dropped(mxlb, reason):
-    return mxlb.metrics().total("mxlb_dropped_packets_total", reason=reason)
+@pytest.fixture
+def passed_on(bare):
+    """What mxlb lets pass shows: the kernel routes the VIPs to the backend, untranslated."""
+    bare.router.ip(f"route add {VIPS[4]}/32 via {BACKEND[4]} dev eth1",
+                   f"route add {VIPS[6]}/128 via {BACKEND[6]} dev eth1")
+    yield
+    bare.router.ip(f"route del {VIPS[4]}/32", f"route del {VIPS[6]}/128")
 
 
 @contextlib.contextmanager
-def one_dropped(mxlb, reason):
-    before = dropped(mxlb, reason)
+def dropped(started, reason, count=1):
+    """What is sent in the block is dropped, for that reason and no other."""
+    before = drops(started)
     yield
-    wait_until(f"a drop with reason {reason}", lambda: dropped(mxlb, reason) == before + 1)
+    wanted = {**before, reason: before.get(reason, 0) + count}
+    wait_until(f"{count} drops for {reason}", lambda: drops(started) != before)
+    assert drops(started) == wanted
 
 
-def assert_nothing_came(hands, way, family):
-    """Nothing that was sent before has come out: the next thing is what is sent now."""
-    marker = Connection(hands, family)
-    marker.next = [1, 1]
-    if way == OUT:
-        marker.carry(IN, "S")  # replies are forwarded when there is a flow
-    marker.carry(way, "S" if way == IN else "SA")
+def drops(started):
+    """Of each reason that there has been."""
+    return {labels["reason"]: value for name, labels, value in started.metrics().samples
+            if name == "mxlb_dropped_packets_total" and value}
 
 
-# ---- segments -----------------------------------------------------------------------
-
-ALL_OPTIONS = [("MSS", 1401), ("NOP", None), ("WScale", 9), ("SAckOK", b""),
-               ("Timestamp", (0x01020304, 0)), (253, b"\xde\xad\xbe")]
-STAMP = [("NOP", None), ("NOP", None), ("Timestamp", (5, 6))]
-
-
-def test_options_and_ecn_stay_as_they_are(conn):
-    """Congestion notification, urgent data, the reserved bits and options known and not."""
-    ip = {"tos": 0x02} if conn.family == 4 else {"tc": 0x02, "fl": 0xabcde}
-    conn.carry(IN, "SEC", options=ALL_OPTIONS, ip=ip)
-    conn.carry(OUT, "SAE", options=ALL_OPTIONS, ip=ip)
-    conn.carry(IN, "A", options=STAMP)
-    conn.carry(IN, "PAUN", b"urgent", options=STAMP, urgptr=3, reserved=7, ip=ip)
-    conn.carry(OUT, "PAC", b"250 ok\r\n", options=STAMP)
-    conn.carry(IN, "A", options=[("NOP", None), ("NOP", None), ("SAck", (500_100, 500_200))])
-    conn.carry(IN, "PA", b"x", options=[(253, b"\0" * 38)])  # the longest header there is
+def heard_by(tap, source, destination):
+    """The next packet between two addresses, whatever it is."""
+    def test(frame):
+        return any(layer in frame and (frame[layer].src, frame[layer].dst) ==
+                   (source, destination) for layer in LAYER.values())
+    return tap.get(f"from {source} to {destination}", test)
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, 19, 255, 1399])
-def test_odd_lengths(conn, size):
-    conn.open()
-    conn.carry(IN, "PA", bytes(range(256)) * 6 and (bytes(range(256)) * 6)[:size])
-    conn.carry(OUT, "PA", (bytes(range(255, -1, -1)) * 6)[:size])
+# ---- TTL, echo ----------------------------------------------------------------------
 
 
-def test_data_in_the_syn(conn, mxlb):
-    """TCP Fast Open (RFC 7413): data with the SYN, acknowledged by the SYN-ACK."""
-    conn.carry(IN, "S", b"EHLO early.example\r\n", options=[("MSS", 1400), (34, b"12345678")])
-    conn.carry(OUT, "SA", options=[("MSS", 1400)])
-    conn.carry(OUT, "PA", b"250 ok\r\n")
-    conn.carry(IN, "A")
-    assert conn.state(mxlb) == "established"
-
-
-def test_keep_alives(conn, mxlb):
-    """An old byte, or none, that asks for an acknowledgement, from both sides."""
-    conn.open()
-    for way in (IN, OUT, IN):
-        conn.carry(way, "A", seq=conn.next[way] - 1)
-        conn.carry(1 - way, "A")
-        conn.carry(way, "A", b"\0", seq=conn.next[way] - 1)
-        conn.carry(1 - way, "A")
-    assert conn.state(mxlb) == "established"
-
-
-# ---- who may open a connection ------------------------------------------------------
-
-
-def test_source_port_zero(conn, hands, mxlb):
-    with one_dropped(mxlb, "zero_port"):
-        nobody = Connection(hands, conn.family)
-        nobody.port = 0
-        hands.send(IN, nobody.packets(IN, nobody.segment(IN, "S"))[0])
-    assert_nothing_came(hands, IN, conn.family)
-
-
-MARTIANS = ["0.0.0.0", "0.1.2.3", "127.0.0.1", "224.0.0.1", "240.0.0.1", "255.255.255.255",
-            VIPS[4], "::", "::1", "ff02::1", "fe80::1", VIPS[6]]
-
-
-@pytest.mark.parametrize("source", MARTIANS)
-def test_martian_sources(hands, mxlb, source):
-    conn = Connection(hands, 6 if ":" in source else 4)
-    hands.clear()
-    conn.client = source
-    with one_dropped(mxlb, "martian"):
-        hands.send(IN, conn.packets(IN, conn.segment(IN, "S"))[0])
-    assert_nothing_came(hands, IN, conn.family)
-
-
-def test_a_v4_mapped_source(hands, mxlb):
-    """It must not come out as IPv4, nor at the backend at all."""
-    hands.clear()
-    conn = Connection(hands, 6)
-    conn.client = "::ffff:198.51.100.66"
-    hands.send(IN, conn.packets(IN, conn.segment(IN, "S"))[0])
-    assert_nothing_came(hands, IN, 6)
-    assert_nothing_came(hands, IN, 4)
-
-
-# ---- the end of a connection --------------------------------------------------------
-
-
-def reset(conn, way, seq):
-    """A RST goes through like any segment; what it does to the flow is the question."""
-    conn.carry(way, "R", seq=seq)
-
-
-@pytest.mark.parametrize("way", [IN, OUT], ids=["client", "backend"])
-def test_a_reset_ends_the_flow_only_where_its_receiver_would_take_it(conn, mxlb, way):
-    conn.open()
-    conn.carry(IN, "PA", b"EHLO a.example\r\n")
-    conn.carry(OUT, "PA", b"250 ok\r\n")
-    conn.carry(IN, "A")
-    edge = conn.next[way]
-    for seq in (edge + 100_000, edge - 100_000, edge + 1):
-        reset(conn, way, seq)
-        assert conn.state(mxlb) == "established"
-    reset(conn, way, edge)
-    assert conn.state(mxlb) == "closing"
-
-
-def close(conn, way):
-    conn.carry(way, "FA")
-    conn.carry(1 - way, "A")
-
-
-def test_a_syn_on_a_closing_flow_opens_a_new_one(conn, mxlb):
-    """Busy senders take a port again at once, with a higher sequence number."""
-    conn.open()
-    close(conn, IN)
-    close(conn, OUT)
-    assert conn.state(mxlb) == "closing"
-    conn.next = [900_000_000, 50]
-    conn.carry(IN, "S")
-    assert conn.state(mxlb) == "half_open"
-    conn.carry(OUT, "SA")
-    conn.carry(IN, "A")
-    conn.carry(IN, "PA", b"EHLO again.example\r\n")
-    assert conn.state(mxlb) == "established"
-
-
-def test_a_simultaneous_close(conn, mxlb):
-    """The FINs cross on their way; each is acknowledged after it."""
-    conn.open()
-    acks = conn.next[OUT], conn.next[IN]
-    conn.carry(IN, "FA", ack=acks[0])
-    assert conn.state(mxlb) == "established"
-    conn.carry(OUT, "FA", ack=acks[1])
-    assert conn.state(mxlb) == "closing"
-    conn.carry(IN, "A")
-    conn.carry(OUT, "A")
-
-
-def test_a_half_closed_connection_may_be_idle(conn, hands, mxlb):
-    """One that is closed on both sides is swept away after a second, here; one that is
-    closed on one side, before it, is not."""
-    conn.open()
-    close(conn, IN)
-    whole = Connection(hands, conn.family).open()
-    close(whole, IN)
-    close(whole, OUT)
-    wait_until("the closed flow to be forgotten", lambda: not whole.state(mxlb))
-    assert conn.state(mxlb) == "established"
-    conn.carry(OUT, "PA", b"250 queued, after all\r\n")
-    close(conn, OUT)
-    assert conn.state(mxlb) == "closing"
-
-
-# ---- TTL and echo -------------------------------------------------------------------
-
-
-def is_time_exceeded(frame):
-    return ICMPv6TimeExceeded in frame or (ICMP in frame and frame[ICMP].type == 11)
-
-
-def assert_time_exceeded(conn, way, sent):
-    """The sender is told, by the VIP, with its headers quoted as they came."""
-    frame = conn.hands.heard(1 - way)
-    packet = odd.ip_bytes(frame)
-    assert is_time_exceeded(frame), frame.summary()
+def assert_expired(hands, way, family, sent):
+    """Its sender hears from the VIP that the packet's time is over, and the quote is what
+    it sent: the headers, but for TCP's checksum, which cannot be checked in a part."""
+    sender = (CLIENT, BACKEND)[way][family]
+    packet = odd.ip_bytes(heard_by((hands.near, hands.far)[way], VIPS[family], sender))
     odd.assert_sums(packet)
-    outer = frame[odd.LAYER[conn.family]]
-    assert (outer.src, outer.dst) == (conn.vip, (conn.client, conn.backend)[way])
-    ip_size = 20 if conn.family == 4 else 40
-    quote, wanted = packet[ip_size + 8:], bytes(sent)[:ip_size + 20]
-    assert frame[ICMP].code == 0 if conn.family == 4 else frame[ICMPv6TimeExceeded].code == 0
-    # The TCP checksum of a quote that is cut is nothing that anybody can check.
-    assert quote[:ip_size + 16] == wanted[:ip_size + 16] and len(quote) >= ip_size + 20
-    assert quote[ip_size + 18:ip_size + 20] == wanted[ip_size + 18:]
+    begin = (20, 40)[family == 6]
+    assert packet[begin:begin + 2] == (b"\x0b\0", b"\3\0")[family == 6]
+    assert packet[begin + 4:begin + 8] == bytes(4)
+    quote = packet[begin + 8:]
+    sent = bytes(sent)[:begin + 20]
+    assert quote[:begin + 16] == sent[:begin + 16] and quote[begin + 18:] == sent[begin + 18:]
 
 
-def test_a_traceroute_to_the_vip(conn, hands):
-    """One hop further the probe arrives."""
-    segment = conn.segment(IN, "S")
-    sent, _ = conn.packets(IN, segment, ttl=1)
+@FAMILIES
+def test_a_syn_whose_ttl_ends_here(hands, vip_is_local, family):
+    conn = Connection(hands, family)
+    sent, _ = conn.packets(IN, conn.segment(IN, "S"), ttl=1)
     hands.send(IN, sent)
-    assert_time_exceeded(conn, IN, sent)
-    sent, wanted = conn.packets(IN, segment, ttl=2)
+    assert_expired(hands, IN, family, sent)
+    conn.open()
+
+
+@WAYS
+@FAMILIES
+def test_data_whose_ttl_ends_here(hands, vip_is_local, family, way):
+    conn = Connection(hands, family).open()
+    sent, _ = conn.packets(way, conn.segment(way, "PA", TEXT), ttl=1)
+    hands.send(way, sent)
+    assert_expired(hands, way, family, sent)
+    conn.carry(way, "PA", TEXT)
+
+
+@FAMILIES
+def test_a_ttl_of_two_is_enough(hands, family):
+    conn = Connection(hands, family).open()
+    sent, wanted = conn.packets(IN, conn.segment(IN, "PA", TEXT), ttl=2)
     hands.send(IN, sent)
     odd.assert_same(hands.heard(IN), wanted)
 
 
-@pytest.mark.parametrize("way", [IN, OUT], ids=["client", "backend"])
-def test_the_ttl_ends_within_a_connection(conn, hands, way):
-    conn.open()
-    for payload in (b"", b"DATA\r\n", b"x" * 1001):
-        sent, _ = conn.packets(way, conn.segment(way, "A", payload), ttl=1)
-        hands.send(way, sent)
-        assert_time_exceeded(conn, way, sent)
-    assert_nothing_came(hands, way, conn.family)
-
-
-def test_echo_to_a_vip_is_the_kernels(conn, hands):
-    data = bytes(range(100))
-    head = odd.header(conn.family, conn.client, conn.vip)
-    ask = ICMP(id=9, seq=3) if conn.family == 4 else ICMPv6EchoRequest(id=9, seq=3)
-    hands.send(IN, head / ask / data)
-    frame = hands.near.get("an echo reply", lambda f: ICMPv6EchoReply in f or (
-        ICMP in f and f[ICMP].type == 0))
-    assert frame[odd.LAYER[conn.family]].src == conn.vip
-    reply = frame[ICMP] if conn.family == 4 else frame[ICMPv6EchoReply]
-    assert (reply.id, reply.seq) == (9, 3) and bytes(reply).endswith(data)
-
-
-def test_another_port_of_a_vip_is_the_kernels(conn, hands):
-    segment = conn.segment(IN, "S")
-    segment.dport = NOT_OURS_PORT
-    hands.send(IN, odd.header(conn.family, conn.client, conn.vip) / segment)
-    frame = hands.heard(OUT)
-    assert frame[TCP].flags == "RA" and frame[TCP].sport == NOT_OURS_PORT
+@FAMILIES
+@pytest.mark.parametrize("vip_is_local", [True], indirect=True, ids=["local"])
+def test_the_kernel_answers_an_echo_to_its_vip(hands, vip_is_local, family):
+    echo = ICMP(id=7, seq=9) if family == 4 else ICMPv6EchoRequest(id=7, seq=9, data=TEXT)
+    packet = header(family, CLIENT[family], VIPS[family]) / echo
+    hands.send(IN, packet / TEXT if family == 4 else packet)
+    frame = heard_by(hands.near, VIPS[family], CLIENT[family])
+    if family == 4:
+        assert (frame[ICMP].type, frame[ICMP].id, frame[ICMP].seq) == (0, 7, 9)
+        assert bytes(frame[ICMP].payload) == TEXT
+    else:
+        reply = frame[ICMPv6EchoReply]
+        assert (reply.id, reply.seq, reply.data) == (7, 9, TEXT)
 
 
 # ---- fragments ----------------------------------------------------------------------
 
-DATA = (bytes(range(256)) * 4)[:1000]
+_frag_ids = iter(range(1, 1000))
 
 
-def cut(packet, family, number, sizes=(400, 320)):
-    """A packet's fragments, the last as long as is left. scapy's own fragment() does not
-    let one choose where."""
-    head = packet[odd.LAYER[family]].copy()
-    head.remove_payload()
-    packet = odd.LAYER[family](bytes(packet))  # with every checksum
-    body, pieces, at = bytes(packet.payload), [], 0
-    for size in (*sizes, len(body)):
-        piece, more = body[at:at + size], at + size < len(body)
-        pieces.append(fragment(head, family, number, at, piece, more))
-        at += size
-    return pieces
+def fragment(packet, number, begin, end, is_last):
+    """A part of a packet's payload as a fragment of its own, cut by hand."""
+    is_v4 = packet.version == 4
+    payload = bytes(packet)[20 if is_v4 else 40:][begin:end]
+    cut = packet.copy()
+    cut.remove_payload()
+    if is_v4:
+        cut.len, cut.chksum, cut.id, cut.frag = None, None, number, begin // 8
+        cut.flags, cut.proto = (0 if is_last else "MF"), 6
+        return cut / Raw(payload)
+    cut.plen, cut.nh = None, 44
+    return cut / IPv6ExtHdrFragment(nh=6, offset=begin // 8, m=not is_last, id=number) / Raw(
+        payload)
 
 
-def fragment(head, family, number, at, piece, more):
-    head = head.copy()
+def fragments(conn, way, cuts, seq=None):
+    """The pairs (as sent, as they should come out) of a data segment's fragments, each from
+    one of the cuts to the next."""
+    number = next(_frag_ids)
+    pair = conn.packets(way, conn.segment(way, "PA", TEXT, seq=seq))
+    return [tuple(fragment(packet, number, begin, end, end == cuts[-1]) for packet in pair)
+            for begin, end in zip(cuts, cuts[1:])]
+
+
+def carry_all(hands, way, parts):
+    for sent, wanted in parts:
+        hands.send(way, sent)
+        odd.assert_same(hands.heard(way), wanted)
+
+
+WHOLE = [0, 504, 1008, 20 + len(TEXT)]
+
+
+@WAYS
+@FAMILIES
+def test_fragments_in_order(hands, family, way):
+    conn = Connection(hands, family).open()
+    carry_all(hands, way, fragments(conn, way, WHOLE))
+
+
+@WAYS
+@FAMILIES
+def test_fragments_behind_the_first_in_any_order(hands, family, way):
+    conn = Connection(hands, family).open()
+    first, second, third = fragments(conn, way, WHOLE)
+    carry_all(hands, way, [first, third, second, second])
+
+
+@FAMILIES
+def test_a_fragment_before_its_first_passes_untouched(hands, passed_on, family):
+    """Nobody can tell whose it is. Sent again, behind the first, it follows that one."""
+    conn = Connection(hands, family).open()
+    first, second = fragments(conn, IN, [0, 504, 20 + len(TEXT)])
+    hands.send(IN, second[0])
+    frame = heard_by(hands.far, CLIENT[family], VIPS[family])
+    untouched = second[0].copy()
     if family == 4:
-        head.id, head.flags, head.frag, head.proto = number, "MF" if more else 0, at // 8, 6
-        return head / Raw(piece)
-    return head / IPv6ExtHdrFragment(nh=6, offset=at // 8, m=int(more), id=number) / Raw(piece)
+        untouched.ttl, untouched.chksum = 63, None
+    else:
+        untouched.hlim = 63
+    odd.assert_same(frame, untouched)
+    carry_all(hands, IN, [first, second])
 
 
-def cut_data(conn, number, sizes=(400, 320)):
-    """A segment in fragments, as sent and as they should come out."""
-    segment = conn.segment(IN, "PA", DATA)
-    return segment, [cut(packet, conn.family, number, sizes)
-                     for packet in conn.packets(IN, segment)]
+@WAYS
+@FAMILIES
+def test_a_fragment_that_overlaps_the_first_is_dropped(hands, started, family, way):
+    conn = Connection(hands, family).open()
+    (first,), (_, overlapping) = fragments(conn, way, [0, 504]), fragments(conn, way, [0, 8, 504])
+    first = fragment(first[0], 900 + family * 2 + way, 0, 504, False), None
+    hands.send(way, with_id(fragments(conn, way, [0, 504, 1008])[0][0], 900 + family * 2 + way))
+    hands.heard(way)
+    for begin in (8, 496):
+        late = fragments(conn, way, [0, begin, 1008])[1][0]
+        with dropped(started, "fragment_overlap"):
+            hands.send(way, with_id(late, 900 + family * 2 + way))
+    conn.carry(way, "PA", TEXT)
 
 
-def test_fragments_in_order(conn, hands):
-    conn.open()
-    segment, (sent, wanted) = cut_data(conn, 77)
-    assert len(sent) == 3
-    for before, after in zip(sent, wanted):
-        hands.send(IN, before)
-        odd.assert_same(hands.heard(IN), after)
-    conn.advance(IN, segment)
-    conn.carry(OUT, "A")
+def with_id(packet, number):
+    """The same fragment, but of another packet."""
+    packet = packet.copy()
+    if packet.version == 4:
+        packet.id, packet.chksum = number, None
+    else:
+        packet[IPv6ExtHdrFragment].id = number
+    return packet
 
 
-def test_fragments_to_the_client(conn, hands):
-    conn.open()
-    segment = conn.segment(OUT, "PA", DATA)
-    sent, wanted = (cut(packet, conn.family, 78) for packet in conn.packets(OUT, segment))
-    for before, after in zip(sent, wanted):
-        hands.send(OUT, before)
-        odd.assert_same(hands.heard(OUT), after)
+@FAMILIES
+@pytest.mark.parametrize("size", [8, 16])
+def test_a_first_fragment_too_small_for_tcp_is_dropped(hands, started, family, size):
+    conn = Connection(hands, family).open()
+    with dropped(started, "fragment_tiny"):
+        hands.send(IN, fragments(conn, IN, [0, size, 504])[0][0])
+    conn.carry(IN, "PA", TEXT)
 
 
-def test_a_later_fragment_before_its_first_is_left_to_the_kernel(conn, hands):
-    """Nobody can tell whose it is. The first one finds its way, as do those behind it."""
-    conn.open()
-    _, (sent, wanted) = cut_data(conn, 79)
-    hands.send(IN, sent[2])
-    hands.send(IN, sent[0])
-    odd.assert_same(hands.heard(IN), wanted[0])
-    for i in (1, 2):
-        hands.send(IN, sent[i])
-        odd.assert_same(hands.heard(IN), wanted[i])
+# ---- tags, extension headers --------------------------------------------------------
 
 
-def test_a_fragment_over_the_first_one(conn, hands, mxlb):
-    """It could change the header that has been judged."""
-    conn.open()
-    _, (sent, wanted) = cut_data(conn, 80)
-    hands.send(IN, sent[0])
-    odd.assert_same(hands.heard(IN), wanted[0])
-    head = odd.header(conn.family, conn.client, conn.vip)
-    with one_dropped(mxlb, "fragment_overlap"):
-        hands.send(IN, fragment(head, conn.family, 80, 392, b"overlaps", True))
-    assert_nothing_came(hands, IN, conn.family)
+TAGS = {"one": [Dot1Q(vlan=77)], "provider's": [Dot1AD(vlan=78)],
+        "two": [Dot1AD(vlan=78), Dot1Q(vlan=77)]}
 
 
-@pytest.mark.parametrize("size", [8, 16, 24])
-def test_a_first_fragment_within_the_tcp_header(conn, hands, mxlb, size):
-    """Whether it ends before the flags, before the checksum or in the options."""
-    segment = conn.segment(IN, "S", options=[("MSS", 1400), ("NOP", None), ("NOP", None),
-                                             ("Timestamp", (1, 2))])
-    assert len(bytes(segment)) == 36
-    sent, _ = conn.packets(IN, segment)
-    with one_dropped(mxlb, "fragment_tiny"):
-        hands.send(IN, cut(sent, conn.family, 81, (size,))[0])
-    assert_nothing_came(hands, IN, conn.family)
+@FAMILIES
+@pytest.mark.parametrize("tags", TAGS.values(), ids=TAGS)
+def test_a_tag_that_no_device_takes_is_kept(hands, family, tags):
+    conn = Connection(hands, family).open(tags=tags)
+    conn.carry(IN, "PA", TEXT, tags=tags)
+    conn.carry(OUT, "PA", TEXT, tags=tags)
 
 
-@only(6)
-def test_an_atomic_fragment_is_a_plain_packet(conn, mxlb):
-    """RFC 6946: a fragment header in front of a packet that is whole."""
-    atomic = [IPv6ExtHdrFragment(id=5)]
-    conn.open(ext=atomic)
-    conn.carry(IN, "PA", b"EHLO a.example\r\n", ext=atomic)
-    assert conn.state(mxlb) == "established"
+EXTENSIONS = {"hop by hop": [IPv6ExtHdrHopByHop(options=[PadN(optdata=b"\0" * 4)])],
+              "destination": [IPv6ExtHdrDestOpt(options=[PadN(optdata=b"\0" * 12)])],
+              "both": [IPv6ExtHdrHopByHop(options=[PadN(optdata=b"\0" * 4)]),
+                       IPv6ExtHdrDestOpt(options=[PadN(optdata=b"\0" * 4)])],
+              "atomic fragment": [IPv6ExtHdrFragment(id=0x1234)]}
 
 
-# ---- VLAN tags ----------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("tags", [(Dot1Q(vlan=7),), (Dot1AD(vlan=100), Dot1Q(vlan=7)),
-                                  (Dot1Q(vlan=100), Dot1Q(vlan=7)), (Dot1Q(vlan=7, prio=5),)],
-                         ids=["one", "two", "two of a kind", "with priority"])
-def test_tags_are_kept_on_the_way(conn, mxlb, tags):
-    conn.open(tags=tags)
-    conn.carry(IN, "PA", b"EHLO a.example\r\n", tags=tags)
-    conn.carry(OUT, "PA", b"250 ok\r\n", tags=tags)
-    assert conn.state(mxlb) == "established"
-
-
-def test_a_tag_of_a_vlan_device_is_left_to_it(conn, lab, hands, mxlb):
-    """The kernel's device gets the frame, and the kernel answers for the VIP's port."""
-    lab.router.ip("link add link eth0 name eth0.25 type vlan id 25", "link set eth0.25 up",
-                  "addr add 172.30.0.1/24 dev eth0.25", "addr add fd00:25::1/64 dev eth0.25 nodad")
-    gateway = {4: "172.30.0.2", 6: "fd00:25::2"}[conn.family]
-    route = f"{conn.client}/{32 if conn.family == 4 else 128}"
-    lab.router.ip(f"neigh add {gateway} lladdr {hands.near.mac} dev eth0.25 nud permanent",
-                  f"route add {route} via {gateway}")
-    try:
-        hands.send(IN, conn.packets(IN, conn.segment(IN, "S"))[0], (Dot1Q(vlan=25),))
-        frame = hands.heard(OUT)
-        assert odd.tags_of(frame) == [(0x8100, 25)]
-        assert frame[TCP].flags == "RA" and frame[TCP].sport == odd.VIP_PORT
-        assert not conn.state(mxlb)
-    finally:
-        lab.router.ip("link del eth0.25")
-    assert_nothing_came(hands, IN, conn.family)
-
-
-# ---- IPv6 extension headers ---------------------------------------------------------
-
-PAD = PadN(optdata=b"\0" * 4)
-HOP, DEST = IPv6ExtHdrHopByHop(options=[PAD]), IPv6ExtHdrDestOpt(options=[PAD])
-ARRIVED = IPv6ExtHdrRouting(type=253, segleft=0, addresses=["2001:db8::9"])
-CHAINS = [[HOP], [DEST], [HOP, DEST], [ARRIVED], [HOP, DEST, ARRIVED, DEST],
-          [DEST, DEST, DEST, DEST, DEST, DEST]]
-
-
-@only(6)
-@pytest.mark.parametrize("chain", CHAINS, ids=lambda chain: "+".join(
-    type(header).__name__[10:] for header in chain))
-def test_extension_headers_are_looked_through(conn, mxlb, chain):
-    conn.open(ext=chain)
-    conn.carry(IN, "PA", b"EHLO a.example\r\n", ext=chain)
-    conn.carry(OUT, "PA", b"250 ok\r\n", ext=chain)
-    assert conn.state(mxlb) == "established"
-
-
-AH = Raw(bytes([6, 4, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]) + b"\0" * 12)  # RFC 4302: next, length
-NOT_LOOKED_INTO = {
-    "seven": [DEST] * 7,
-    "a route not yet travelled": [IPv6ExtHdrRouting(type=253, segleft=1,
-                                                    addresses=["2001:db8::9"])],
-}
-
-
-@only(6)
-@pytest.mark.parametrize("chain", NOT_LOOKED_INTO.values(), ids=NOT_LOOKED_INTO)
-def test_what_is_not_looked_into_is_left_to_the_kernel(conn, hands, mxlb, chain):
-    hands.send(IN, conn.packets(IN, conn.segment(IN, "S"), ext=chain)[0])
-    assert_nothing_came(hands, IN, 6)
-    assert not conn.state(mxlb)
-
-
-@only(6)
-def test_an_authentication_header_is_left_to_the_kernel(conn, hands, mxlb):
-    head = odd.header(6, conn.client, conn.vip, nh=51)
-    hands.send(IN, head / AH / Raw(bytes(conn.segment(IN, "S"))))
-    assert_nothing_came(hands, IN, 6)
-    assert not conn.state(mxlb)
+@pytest.mark.parametrize("ext", EXTENSIONS.values(), ids=EXTENSIONS)
+def test_ipv6_extension_headers(hands, ext):
+    conn = Connection(hands, 6).open(ext=ext)
+    conn.carry(IN, "PA", TEXT, ext=ext)
+    conn.carry(OUT, "PA", TEXT, ext=ext)
 
 
 # ---- ICMP errors --------------------------------------------------------------------
 
-ERRORS = {
-    4: [ICMP(type=3, code=code) for code in (0, 1, 2, 3, 5, 9, 10, 13)]
-    + [ICMP(type=3, code=4, nexthopmtu=1234), ICMP(type=11, code=0), ICMP(type=11, code=1),
-       ICMP(type=12, code=0, ptr=9)],
-    6: [ICMPv6DestUnreach(code=code) for code in (0, 1, 2, 3, 4, 5, 6)]
-    + [ICMPv6PacketTooBig(mtu=1280), ICMPv6TimeExceeded(code=0), ICMPv6TimeExceeded(code=1),
-       ICMPv6ParamProblem(code=0, ptr=40), ICMPv6ParamProblem(code=1), ICMPv6ParamProblem(code=2)],
-}
-REPORTERS = [{4: "172.31.0.2", 6: "fd00:9::2"}, {4: "10.0.0.77", 6: "fd00::77"}]
+ROUTERS = ({4: "198.51.100.9", 6: "2001:db8:1::9"}, {4: "10.0.0.77", 6: "fd00::77"})
+ERRORS = {4: [ICMP(type=3, code=4, nexthopmtu=1280), ICMP(type=3, code=1), ICMP(type=11),
+              ICMP(type=12, ptr=20)],
+          6: [ICMPv6DestUnreach(code=3), ICMPv6PacketTooBig(mtu=1280), ICMPv6TimeExceeded(),
+              ICMPv6ParamProblem(ptr=40)]}
 
 
-def error_about(conn, way, error, quoted_tcp, reporter=None):
-    """An ICMP error on the way IN or OUT, about a segment that went the other way: as sent
-    by a router on that side, and as it should come out. The quote is what that router saw,
-    and what the end had sent; both with their true checksums, then cut."""
-    as_sent, as_seen = (bytes(p) for p in reversed(conn.packets(
-        1 - way, conn.segment(1 - way, "PA", b"x" * 200), ttl=60)))
-    keep = (20 if conn.family == 4 else 40) + quoted_tcp
-    # The TTL has gone down by one on its way through mxlb, which does not turn it back.
-    as_heard = with_ttl_of(conn.family, as_seen, as_sent)
-    reporter = reporter or REPORTERS[way][conn.family]
-    speaker, hearer = ((reporter, conn.backend), (conn.vip, conn.client))[way]
-    asked = (conn.vip, conn.client)[way]
-    if way == OUT:
-        asked = conn.client
-    error = error.copy()
-    return (odd.header(conn.family, reporter, asked, ttl=50) / error / Raw(as_sent[:keep]),
-            odd.header(conn.family, speaker, hearer, ttl=49) / error / Raw(as_heard[:keep]))
+def error(family, ends, kind, quoted, ttl=64):
+    """An ICMP error with the IP header and the first 8 bytes of TCP, all that must be
+    quoted; the sum of the quoted IP header is that of the whole packet's."""
+    quote = bytes(quoted)[:(20, 40)[family == 6] + 8]
+    return header(family, *ends, ttl=ttl) / kind.copy() / Raw(quote)
 
 
-def with_ttl_of(family, packet, other):
-    """The packet with the other's TTL."""
-    layer = odd.LAYER[family](packet)
-    if family == 4:
-        layer.ttl, layer.chksum = IP(other).ttl, None
+def quoted_segment(conn, way, seen_by):
+    """A data segment that went that way, as the client's or the backend's side saw it."""
+    sent, translated = conn.packets(way, conn.segment(way, "PA", TEXT))
+    inside = translated if way == IN else sent
+    outside = sent if way == IN else translated
+    if conn.family == 4:  # the TTL that it had there is the same in both, for a quote that is
+        inside.ttl = outside.ttl = 60
     else:
-        layer.hlim = IPv6(other).hlim
-    return bytes(layer)
+        inside.hlim = outside.hlim = 60
+    return inside if seen_by == "backend" else outside
 
 
-@pytest.mark.parametrize("quoted_tcp", [8, 20, 220])
-@pytest.mark.parametrize("way", [IN, OUT], ids=["clients'", "backends'"])
-def test_errors_of_every_kind_reach_who_sent_the_packet(conn, hands, mxlb, way, quoted_tcp):
-    """With eight bytes of TCP, as routers must quote; the header; the packet."""
-    conn.open()
-    for error in ERRORS[conn.family]:
-        sent, wanted = error_about(conn, way, error, quoted_tcp)
+@WAYS
+@FAMILIES
+def test_an_icmp_error_reaches_whom_it_is_about(hands, family, way):
+    """Which way: the error's. It is about a segment that went the other way."""
+    conn = Connection(hands, family).open()
+    router, backend, client, vip = ROUTERS[way][family], BACKEND[family], CLIENT[family], VIPS[
+        family]
+    outside = quoted_segment(conn, 1 - way, "client")
+    inside = quoted_segment(conn, 1 - way, "backend")
+    for kind in ERRORS[family]:
+        if way == IN:
+            sent = error(family, (router, vip), kind, outside)
+            wanted = error(family, (router, backend), kind, inside, ttl=63)
+        else:
+            sent = error(family, (router, client), kind, inside)
+            wanted = error(family, (vip, client), kind, outside, ttl=63)
         hands.send(way, sent)
         odd.assert_same(hands.heard(way), wanted)
-    assert conn.state(mxlb) == "established"
+    assert_carries(conn)
 
 
-def test_an_error_of_the_backends_own(conn, hands):
-    """Its address must not be seen outside."""
-    conn.open()
-    error = ERRORS[conn.family][3]
-    sent, wanted = error_about(conn, OUT, error, 8, reporter=conn.backend)
-    hands.send(OUT, sent)
-    odd.assert_same(hands.heard(OUT), wanted)
+@WAYS
+@FAMILIES
+def test_an_icmp_error_about_nothing_known_is_left_alone(hands, passed_on, family, way):
+    conn = Connection(hands, family)  # never opened
+    outside = quoted_segment(conn, 1 - way, "client")
+    inside = quoted_segment(conn, 1 - way, "backend")
+    ends = (ROUTERS[way][family], (VIPS, CLIENT)[way][family])
+    for kind in ERRORS[family]:
+        quoted = outside if way == IN else inside
+        hands.send(way, error(family, ends, kind, quoted))
+        frame = heard_by((hands.far, hands.near)[way], *ends)
+        odd.assert_same(frame, error(family, ends, kind, quoted, ttl=63))
 
 
-def test_errors_about_unknown_connections_are_not_touched(conn, hands):
-    """On the way in the kernel gets it, and is silent; on the way out it is forwarded."""
-    error = ERRORS[conn.family][1]
-    sent, _ = error_about(conn, IN, error, 8)
-    hands.send(IN, sent)
-    sent, _ = error_about(conn, OUT, error, 8)
-    hands.send(OUT, sent)
-    ours = sent.copy()
-    if conn.family == 4:
-        ours.ttl = 49
-    else:
-        ours.hlim = 49
-    odd.assert_same(hands.heard(OUT), ours)
-    assert_nothing_came(hands, IN, conn.family)
+# ---- the life of a connection -------------------------------------------------------
 
 
-def test_what_is_no_error_is_not_touched(conn, hands):
-    """An echo request whose data look like a quote of a known connection."""
-    conn.open()
-    sent, _ = error_about(conn, OUT, ERRORS[conn.family][0], 20)
-    quote = bytes(sent)[(28 if conn.family == 4 else 48):]
-    ask = ICMP(type=8, id=4) if conn.family == 4 else ICMPv6EchoRequest(id=4)
-    reporter = REPORTERS[OUT][conn.family]
-    hands.send(OUT, odd.header(conn.family, reporter, conn.client, ttl=50) / ask / Raw(quote))
-    frame = hands.near.get("the echo request", lambda f: ICMPv6EchoRequest in f or (
-        ICMP in f and f[ICMP].type == 8))
-    odd.assert_same(frame, odd.header(conn.family, reporter, conn.client, ttl=49) / ask / Raw(quote))
+def assert_carries(conn):
+    conn.carry(IN, "PA", TEXT)
+    conn.carry(OUT, "PA", TEXT)
+
+
+def fill(conn, way, total):
+    """Acknowledged data, so that the window in which a RST counts has a place of its own."""
+    for _ in range(total):
+        conn.carry(way, "PA", TEXT)
+        conn.carry(1 - way, "A")
+
+
+@WAYS
+@FAMILIES
+@pytest.mark.parametrize("offset", [-1_000_000, 1_000_000, 0x7fffffff])
+def test_a_rst_out_of_window_ends_nothing(hands, started, family, way, offset):
+    conn = Connection(hands, family).open()
+    fill(conn, way, 2)
+    conn.carry(way, "R", seq=(conn.next[way] + offset) % 2**32)
+    conn.next = [100_001 + (2 * len(TEXT) if way == IN else 0),
+                 500_001 + (2 * len(TEXT) if way == OUT else 0)]
+    assert conn.state(started) == "established"
+    assert_carries(conn)
+
+
+@WAYS
+@FAMILIES
+def test_a_rst_in_window_ends_it(hands, started, family, way):
+    conn = Connection(hands, family).open()
+    fill(conn, way, 2)
+    assert conn.state(started) == "established"
+    conn.carry(way, "R")
+    assert conn.state(started) == "closing"
+
+
+@FAMILIES
+def test_a_port_is_used_again_at_once(hands, started, family):
+    conn = Connection(hands, family).open()
+    conn.carry(IN, "R")
+    assert conn.state(started) == "closing"
+    again = Connection(hands, family, conn.port)
+    again.next = [2_000_000_000, 3_000_000_000]
+    again.open()
+    assert again.state(started) == "established"
+    assert_carries(again)
+
+
+@WAYS
+@FAMILIES
+def test_half_closed_one_end_goes_on(hands, started, family, way):
+    """From the FIN of the first end to that of the other the session is a session."""
+    conn = Connection(hands, family).open()
+    conn.carry(way, "FA")
+    conn.carry(1 - way, "A")
+    for _ in range(3):
+        conn.carry(1 - way, "PA", TEXT)
+        conn.carry(way, "A")
+    assert conn.state(started) == "established"
+    conn.carry(1 - way, "FA")
+    assert conn.state(started) == "closing"
+    conn.carry(way, "A")
+
+
+@FAMILIES
+def test_data_in_the_syn(hands, started, family):
+    """TCP Fast Open: with the cookie, and all of the data acknowledged by the SYN-ACK."""
+    conn = Connection(hands, family)
+    conn.carry(IN, "S", b"EHLO client.example\r\n", options=[("MSS", 1400), (34, b"8bytes!!")])
+    conn.carry(OUT, "SA", options=[("MSS", 1400)])
+    conn.carry(IN, "A")
+    assert conn.state(started) == "established"
+    assert_carries(conn)
+
+
+# ---- bits that are none of a router's business --------------------------------------
+
+SYN_OPTIONS = [("MSS", 1400), ("SAckOK", b""), ("Timestamp", (0x01020304, 0)), ("NOP", None),
+               ("WScale", 7), (30, b"\0\x81abcdefgh"), (254, b"\xf9\x89")]
+DATA_OPTIONS = [("NOP", None), (19, b"0123456789abcdef"), (29, b"\1\2ao"), (5, b"\0" * 8)]
+
+
+@FAMILIES
+def test_congestion_marks_and_options_stay(hands, family):
+    marks = ["tos", "tc"][family == 6]
+    conn = Connection(hands, family)
+    conn.carry(IN, "SEC", options=SYN_OPTIONS, ip={marks: 0x28})
+    conn.carry(OUT, "SAE", options=SYN_OPTIONS, ip={marks: 0xb8})
+    conn.carry(IN, "A")
+    for mark in (0, 1, 2, 3):
+        for way in (IN, OUT):
+            conn.carry(way, "PA", TEXT, options=DATA_OPTIONS, ip={marks: 0x88 | mark})
+            conn.carry(way, "PAEC", TEXT, ip={marks: mark})
+    conn.carry(IN, "PAU", TEXT, urgptr=5, reserved=0)
+
+
+@WAYS
+@FAMILIES
+def test_data_of_any_length(hands, family, way):
+    """One byte, odd lengths, a full segment, and a header with nothing behind it."""
+    conn = Connection(hands, family).open()
+    for length in (1, 3, 5, 7, 6, 535, 1429, 0):
+        conn.carry(way, "PA", TEXT[:1] * length)
+
+
+# ---- what no sender sends -----------------------------------------------------------
+
+MARTIANS = {4: ["0.1.2.3", "127.0.0.1", "127.255.0.9", "169.254.1.1", "224.0.0.1", "240.0.0.1",
+                "255.255.255.255", VIPS[4]],
+            6: ["::", "::1", "ff02::1", "fe80::1", "::ffff:198.51.100.66", VIPS[6]]}
+
+
+@FAMILIES
+def test_sources_that_cannot_be_are_dropped(hands, started, family):
+    for source in MARTIANS[family]:
+        with dropped(started, "martian"):
+            hands.send(IN, header(family, source, VIPS[family]) / TCP(
+                sport=1025, dport=VIP_PORT, flags="S", seq=1))
+    Connection(hands, family).open()
+
+
+@FAMILIES
+def test_source_port_zero_is_dropped(hands, started, family):
+    with dropped(started, "zero_port"):
+        hands.send(IN, header(family, CLIENT[family], VIPS[family]) / TCP(
+            sport=0, dport=VIP_PORT, flags="S", seq=1))
+    Connection(hands, family).open()
