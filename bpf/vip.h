@@ -63,12 +63,13 @@ static __always_inline int vip_match_source(struct pkt *p)
 	const struct mxlb_door *door = is_found ? vip_door_at(p->glance.src) : vip_door(&p->src);
 	const struct mxlb_vip *vip;
 
-	if (!door || p->fault)
+	/* A later fragment's ports are known from one that was ours. */
+	if (!door || (p->fault && p->kind != PKT_LATER))
 		return VERDICT_PASS;
 	p->origin = origin_of(door, &p->src);
 	if (p->origin) {
 		p->direction = MXLB_OUT;
-		return VERDICT_GO_ON;
+		return -(int)p->fault;
 	}
 	vip = vip_of(door, &p->src);
 	if (!vip)

@@ -28,6 +28,7 @@ RATE = 200_000
 ESTABLISHED = 500
 HALF_OPEN = 4096
 BATCH = 10  # new sessions at one time
+PAUSE = 0.1  # between batches
 PATIENCE = 60.0
 GREETING = 4.0  # a SYN sent again after 1 and 3 seconds is still in time
 TRIES = 8
@@ -36,6 +37,7 @@ TRIES = 8
 @pytest.fixture(scope="module")
 def mesh():
     exit_on_sigterm()
+    crowd.allow_files()
     with crowded.served_mesh() as made:
         yield made
 
@@ -111,6 +113,8 @@ def under_flood(mesh, mxlb, family, newcomers):
         while proc.poll() is None:
             come_anew(newcomers, fresh, seen)
             seen.half_open.append(half_open(mxlb))
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                proc.wait(PAUSE)  # or they would have all the files there are
         assert proc.returncode == 0
         return proc.stdout.read().strip(), seen
 
@@ -133,6 +137,12 @@ def test_a_flood_harms_no_session(mesh, datapath, family):
         check(mxlb.metrics(), group, seen, lost)
 
 
+def dropped(metrics):
+    """Reason -> packets that mxlb itself has dropped."""
+    return {labels["reason"]: value for name, labels, value in metrics.samples
+            if name == "mxlb_dropped_packets_total" and value}
+
+
 def report(what, sent, seen, metrics, lost):
     print(f"\n{what}: {sent}; SYNs met {metrics.total('mxlb_service_syns_total'):.0f};"
           f" half-open {max(seen.half_open):.0f} of {HALF_OPEN};"
@@ -146,7 +156,7 @@ def check(metrics, group, seen, lost):
     assert not seen.refused, f"{len(seen.refused)} refused: {seen.refused[:5]}"
     assert seen.accepted >= BATCH
     assert seen.silent <= lost, "it is the links alone that may lose packets"
-    assert metrics.total("mxlb_dropped_packets_total") == 0
+    assert not dropped(metrics), dropped(metrics)
     # Each processor may be past the test when another takes the last place.
     assert HALF_OPEN - BATCH <= min(seen.half_open), seen.half_open
     assert max(seen.half_open) <= HALF_OPEN + os.cpu_count(), seen.half_open

@@ -126,8 +126,8 @@ def assert_refused(ns, family, port):
             sock.connect((VIPS[family], port))
 
 
-def hairpins(started):
-    return started.metrics().total("mxlb_dropped_packets_total", reason="hairpin")
+def refused(started):
+    return started.metrics().total("mxlb_service_refused_connections_total")
 
 
 @FAMILIES
@@ -139,10 +139,10 @@ def test_a_backend_reaches_the_other_never_itself(turn, started, family, caller,
 @FAMILIES
 @pytest.mark.parametrize("caller, port", [("mx1", ONLY_MX1), ("mx2", ONLY_MX2)])
 def test_with_only_itself_left_it_is_refused(turn, started, family, caller, port):
-    before = hairpins(started)
+    before = refused(started)
     assert_refused(turn.hosts[caller], family, port)
-    wait_until("the hairpin to be counted", lambda: hairpins(started) > before)
-    assert hairpins(started) == before + 1
+    wait_until("the refusal to be counted", lambda: refused(started) > before)
+    assert refused(started) == before + 1
 
 
 @FAMILIES
