@@ -5,13 +5,12 @@ import contextlib
 import re
 import struct
 
-import kernel
 import odd
 import pytest
 from lab import Lab, VIPS, exit_on_sigterm
 from mxlb import SERVICE, Mxlb
-from netns import LabError, wait_until
-from odd import BACKEND, BACKEND_PORT, CLIENT, IN, LAYER, OUT, VIP_PORT, Connection, header
+from netns import wait_until
+from odd import BACKEND, CLIENT, IN, LAYER, OUT, VIP_PORT, Connection, header
 from scapy.layers.inet import ICMP, TCP
 from scapy.layers.inet6 import (ICMPv6DestUnreach, ICMPv6EchoReply, ICMPv6EchoRequest,
                                 ICMPv6PacketTooBig, ICMPv6ParamProblem, ICMPv6TimeExceeded,
