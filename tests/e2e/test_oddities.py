@@ -2,8 +2,6 @@
 """Packets that a router meets and a mail session has none of, made by hand: what comes out
 of mxlb is compared, byte by byte, with what a router that translates should make of it."""
 import contextlib
-import re
-import struct
 
 import odd
 import pytest
