@@ -77,7 +77,7 @@ static __always_inline int vip_match_source(struct pkt *p)
 	p->direction = MXLB_OUT;
 	p->vip = vip->id;
 	p->forward = MXLB_DSR; /* nothing to translate */
-	return VERDICT_GO_ON;
+	return -(int)p->fault;
 }
 
 static __always_inline int vip_match(struct pkt *p)
